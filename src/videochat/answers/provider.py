@@ -1,0 +1,104 @@
+"""What writes an answer: the port. Adapters live in providers/ and come in through the entry points `videochat.providers`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Protocol, Self
+
+from videochat.errors import ConfigurationError
+from videochat.passages.passage import Layout, lay_out
+from videochat.settings import AiSettings
+from videochat.transcripts.segment import NumberedSegment
+
+GROUP = "videochat.providers"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage as a provider sees it. `key` (p1, p2, …) is how the provider cites it; a score of 0 means: for context.
+
+    Times are seconds from the start of the medium.
+    """
+
+    key: str
+    media_id: str
+    name: str
+    start: float
+    end: float
+    segments: tuple[NumberedSegment, ...]
+    score: float = 0.0
+
+    @property
+    def layout(self) -> Layout:
+        return lay_out(self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a provider is to answer, from which sources (best first), after which turns (oldest first)."""
+
+    question: str
+    sources: Sequence[Source]
+    history: Sequence[Turn] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost, in tokens."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+Piece = str | Usage
+
+
+class Provider(Protocol):
+    """Writes answers.
+
+    Text comes in pieces of any length. Right after a sentence stands what supports it: `[p3: "verbatim words"]` or `[p3]`.
+    Closing the generator frees whatever works for it. Errors: ProviderError and below; a reply that was cut off, is empty
+    or cannot be read is an error and never a short answer.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name under which the entry point stands."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The language model that answers, None where there is none."""
+        ...
+
+    @classmethod
+    def from_settings(cls, ai: AiSettings) -> Self:
+        """Make a provider. Raises ConfigurationError when a setting is missing."""
+        ...
+
+    def answer(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Write the answer, piece by piece; usage comes last, if it is known."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections; the provider is not used again."""
+        ...
+
+
+def load_provider(name: str, ai: AiSettings) -> Provider:
+    """Make the provider of this name. Raises ConfigurationError that lists the names there are."""
+    known = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in known:
+        raise ConfigurationError(f"AI__PROVIDER: there is no provider {name!r}; known are {', '.join(sorted(known))}.")
+    provider: type[Provider] = known[name].load()
+    return provider.from_settings(ai)

@@ -1,0 +1,134 @@
+"""`videochat doctor`, `migrate` and `config`: look after an installation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, SecretStr
+
+from videochat import __version__
+from videochat.app import App, migrate_all, open_app
+from videochat.cli.terminal import quiet_settings, run
+from videochat.errors import VideoChatError
+from videochat.jobs.worker import alive_workers
+from videochat.settings import Settings
+from videochat.web.page import FOLDER as PAGE
+
+config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that doctor looked at. A `problem` makes the exit status 1, a `hint` does not."""
+
+    name: str
+    status: str
+    detail: str
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check this installation and say what to do about what is wrong."""
+    findings = run(_examine(quiet_settings()))
+    if as_json:
+        typer.echo(json.dumps([{"name": f.name, "status": f.status, "detail": f.detail} for f in findings]))
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.status:8} {finding.name:12} {finding.detail}")
+    raise typer.Exit(1 if any(finding.status == "problem" for finding in findings) else 0)
+
+
+def migrate() -> None:
+    """Bring the database to the newest form; serve and worker do it by themselves."""
+    settings = quiet_settings()
+    run(migrate_all(settings))
+    typer.echo("The database is up to date.")
+
+
+@config.command("show")
+def show(as_json: AsJson = False) -> None:
+    """Print every setting with its value; secrets are never shown."""
+    values = dict(_flat(quiet_settings()))
+    if as_json:
+        typer.echo(json.dumps(values, indent=2))
+    else:
+        for name, value in values.items():
+            typer.echo(f"{name} = {value}")
+
+
+def _flat(section: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
+    values: list[tuple[str, Any]] = []
+    for name in type(section).model_fields:
+        value, full = getattr(section, name), f"{prefix}{name.upper()}"
+        if isinstance(value, BaseModel):
+            values += _flat(value, f"{full}__")
+        elif isinstance(value, SecretStr):
+            values.append((full, "(set)"))
+        else:
+            values.append(
+                (full, value if value is None or isinstance(value, bool | int | float | list) else str(value))
+            )
+    return values
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    findings = [Finding("version", "ok", f"VideoChat {__version__}, Python {sys.version.split()[0]}")]
+    try:
+        async with open_app(settings) as app:
+            findings += await _examine_app(app)
+    except VideoChatError as error:
+        findings.append(Finding("start", "problem", error.message))
+    return findings
+
+
+async def _examine_app(app: App) -> list[Finding]:
+    engine = app.chooser.describe(app.settings.stt)
+    provider = app.answers.provider
+    workers = len(await alive_workers(app.database, app.settings.jobs))
+    page_built = (PAGE / "index.html").is_file()
+    return [
+        await _ping("database", app.database.ping(), app.database.dialect),
+        await _ping("blobs", app.blobs.ping(), app.settings.storage_url.split(":")[0]),
+        _disk(app.settings),
+        Finding(
+            "speech", "hint" if engine.hint else "ok", f"{engine.name} ({engine.model}). {engine.hint or ''}".strip()
+        ),
+        _answers(provider.name, provider.model),
+        Finding(
+            "workers",
+            "ok" if workers else "hint",
+            f"{workers} alive" if workers else "none; `videochat serve` starts one",
+        ),
+        Finding("page", "ok" if page_built else "hint", "built" if page_built else "not built; `make page` needs npm"),
+    ]
+
+
+async def _ping(name: str, ping: Any, detail: str) -> Finding:
+    try:
+        await ping
+    except VideoChatError as error:
+        return Finding(name, "problem", error.message)
+    return Finding(name, "ok", detail)
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.data_dir).free
+    status = "ok" if free > LOW_DISK_BYTES else "hint"
+    return Finding("disk", status, f"{free / 1024**3:.1f} GiB free in {settings.data_dir}")
+
+
+def _answers(name: str, model: str | None) -> Finding:
+    if model is None:
+        return Finding(
+            "answers",
+            "hint",
+            f"{name}: quotes passages. For written answers set AI__API_KEY (and AI__BASE_URL, AI__MODEL).",
+        )
+    return Finding("answers", "ok", f"{name} ({model})")

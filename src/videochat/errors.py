@@ -1,0 +1,135 @@
+"""One exception tree: what went wrong, for a person (message) and for a program (code, retryable)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VideoChatError(Exception):
+    """Something went wrong inside VideoChat."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").splitlines()[0]
+        self.reason = code or self.code
+        super().__init__(self.message)
+
+
+class NotFoundError(VideoChatError):
+    """There is nothing here under this name."""
+
+    code = "not_found"
+
+
+class ConflictError(VideoChatError):
+    """The thing is in a state that does not allow this."""
+
+    code = "conflict"
+
+
+class InvalidError(VideoChatError):
+    """The request cannot be understood."""
+
+    code = "invalid"
+
+
+class UnsupportedError(VideoChatError):
+    """This kind of media, format or option is not supported."""
+
+    code = "unsupported"
+
+
+class TooLargeError(VideoChatError):
+    """This is larger than the service accepts."""
+
+    code = "too_large"
+
+
+class DeniedError(VideoChatError):
+    """This is not allowed."""
+
+    code = "denied"
+
+
+class BusyError(VideoChatError):
+    """The service has no room for this now; try again later."""
+
+    code = "busy"
+    retryable = True
+
+
+class StorageError(VideoChatError):
+    """The data folder or the blob store does not take what was written."""
+
+    code = "storage"
+
+
+class StorageFullError(StorageError):
+    """There is no space left where VideoChat keeps its data; free some and try again."""
+
+    code = "storage_full"
+
+
+class ConfigurationError(VideoChatError):
+    """A setting does not fit; see `videochat doctor`."""
+
+    code = "configuration"
+
+
+class MediaError(VideoChatError):
+    """The file cannot be read as audio or video."""
+
+    code = "media_unreadable"
+
+
+class TranscriptionError(VideoChatError):
+    """The speech engine could not transcribe the audio."""
+
+    code = "transcription_failed"
+
+
+class EngineCrashedError(TranscriptionError):
+    """The speech engine's process ended unexpectedly."""
+
+    code = "engine_crashed"
+    retryable = True
+
+
+class EngineUnavailableError(TranscriptionError):
+    """The chosen speech engine cannot be used here."""
+
+    code = "engine_unavailable"
+
+
+class ProviderError(VideoChatError):
+    """The language model could not answer."""
+
+    code = "provider_failed"
+
+
+class ProviderDeniedError(ProviderError):
+    """The language model's provider refuses the key; set AI__API_KEY."""
+
+    code = "provider_denied"
+
+
+class ProviderUnavailableError(ProviderError):
+    """The language model's provider cannot be reached or is overloaded."""
+
+    code = "provider_unavailable"
+    retryable = True
+
+
+def from_os_error(error: OSError, doing: str) -> StorageError:
+    """Turn the operating system's error into one that tells a person what to do, without naming a path."""
+    match error.errno:
+        case 28 | 122:  # ENOSPC, EDQUOT
+            return StorageFullError()
+        case 13 | 30 | 1:  # EACCES, EROFS, EPERM
+            return StorageError(
+                f"Cannot write while {doing}: the data folder is not writable; set DATA_DIR or its rights."
+            )
+        case _:
+            return StorageError(f"Cannot write while {doing}: {error.strerror or 'input/output error'}.")

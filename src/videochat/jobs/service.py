@@ -1,0 +1,151 @@
+"""Ask for work, look at it and steer it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from videochat.errors import ConflictError, NotFoundError
+from videochat.jobs import control, repository
+from videochat.jobs.job import LIVE, Job, Priority, Status
+from videochat.jobs.queue import JobQueue
+from videochat.ops.actor import Actor
+from videochat.store.events import EventFeed
+from videochat.store.fingerprint import new_id
+from videochat.store.page import Page, decode_cursor, encode_cursor
+from videochat.store.session import Database
+
+log = structlog.get_logger(__name__)
+
+
+class JobService:
+    """Jobs as their owners see them.
+
+    The row is committed first and the queue told afterwards: if the process dies in between, the next sweep of a
+    worker queues what it finds.
+    """
+
+    def __init__(self, database: Database, queue: JobQueue, feed: EventFeed) -> None:
+        self._database = database
+        self._queue = queue
+        self._feed = feed
+
+    async def submit(
+        self,
+        actor: Actor,
+        media_id: str,
+        parameters: dict[str, Any],
+        *,
+        priority: Priority = "normal",
+        kind: str = "transcription",
+    ) -> Job:
+        """Queue work on a medium that the caller has checked.
+
+        The same work, while it is live or when it was the last that was done, is returned as it is.
+        """
+        async with self._database.write() as session:
+            for job in await repository.page(session, actor.id, media_id=media_id, statuses=(), before=None, limit=1):
+                if job.kind == kind and job.parameters == parameters and job.status in {*LIVE, "completed"}:
+                    return job
+            job = _new(actor, media_id, parameters, priority, kind)
+            await control.create(session, job)
+        await self._queued(job)
+        return job
+
+    async def get(self, actor: Actor, job_id: str) -> Job:
+        """Return one job. Raises NotFoundError."""
+        async with self._database.read() as session:
+            job = await repository.get(session, job_id)
+        if job is None or job.owner != actor.id:
+            raise NotFoundError(f"There is no job {job_id}.")
+        return job
+
+    async def list(
+        self,
+        actor: Actor,
+        *,
+        media_id: str | None = None,
+        statuses: Sequence[Status] = (),
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Job]:
+        """Return jobs, newest first."""
+        async with self._database.read() as session:
+            jobs = await repository.page(
+                session, actor.id, media_id=media_id, statuses=statuses, before=decode_cursor(cursor), limit=limit + 1
+            )
+        return Page.of(jobs, limit, lambda job: encode_cursor(job.created_at, job.id))
+
+    async def newest(self, media_ids: Sequence[str]) -> dict[str, Job]:
+        """Return the newest job of each of these media."""
+        async with self._database.read() as session:
+            return await repository.newest(session, media_ids)
+
+    async def cancel(self, actor: Actor, job_id: str) -> Job:
+        """Stop the job for good; what was published stays readable. Raises ConflictError when it has ended."""
+        async with self._database.write() as session:
+            job = await control.owned(session, actor.id, job_id)
+            _require(job, ("queued", "running", "paused"), "cancelled")
+            job = await control.end(session, job, "cancelled")
+        await self._stopped(job)
+        return job
+
+    async def pause(self, actor: Actor, job_id: str) -> Job:
+        """Stop the job until it is resumed; nothing that is finished is lost. Raises ConflictError."""
+        async with self._database.write() as session:
+            job = await control.owned(session, actor.id, job_id)
+            _require(job, LIVE, "paused")
+            job = await control.change(session, job, status="paused")
+        await self._stopped(job)
+        return job
+
+    async def resume(self, actor: Actor, job_id: str) -> Job:
+        """Go on with a paused job. Raises ConflictError."""
+        return await self._again(actor, job_id, ("paused",), "resumed")
+
+    async def retry(self, actor: Actor, job_id: str) -> Job:
+        """Try a failed or cancelled job again with the same parameters. Raises ConflictError."""
+        return await self._again(actor, job_id, ("failed", "cancelled"), "retried")
+
+    async def stop_all(self, actor: Actor, media_id: str) -> None:
+        """Cancel whatever is live for a medium, before it is deleted."""
+        page = await self.list(actor, media_id=media_id, statuses=("queued", "running", "paused"), limit=100)
+        for job in page.items:
+            await self.cancel(actor, job.id)
+
+    async def _again(self, actor: Actor, job_id: str, allowed: Sequence[Status], verb: str) -> Job:
+        async with self._database.write() as session:
+            job = await control.owned(session, actor.id, job_id)
+            _require(job, allowed, verb)
+            job = await control.change(
+                session, job, status="queued", attempts=job.attempts + 1, error=None, finished_at=None
+            )
+        await self._queued(job)
+        return job
+
+    async def _queued(self, job: Job) -> None:
+        await self._queue.enqueue(job.run, job.priority)
+        self._feed.poke()
+        log.info("job.queued", job=job.id, media=job.media_id, attempt=job.attempts)
+
+    async def _stopped(self, job: Job) -> None:
+        await self._queue.cancel(job.run)
+        self._feed.poke()
+        log.info("job.stopped", job=job.id, status=job.status)
+
+
+def _require(job: Job, allowed: Sequence[Status], verb: str) -> None:
+    if job.status not in allowed:
+        raise ConflictError(f"The job is {job.status}; it cannot be {verb}.")
+
+
+def _new(actor: Actor, media_id: str, parameters: dict[str, Any], priority: Priority, kind: str) -> Job:
+    context = structlog.contextvars.get_contextvars()
+    return Job(
+        id=new_id("job"), owner=actor.id, kind=kind, media_id=media_id, parameters=parameters,
+        status="queued", progress=0.0, step="queued", priority=priority, attempts=1, error=None,
+        request_id=context.get("request_id"), created_at=datetime.now(UTC), started_at=None, finished_at=None,
+    )  # fmt: skip

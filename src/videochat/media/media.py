@@ -1,0 +1,130 @@
+"""What the user gave, as values that travel between stages."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from videochat.settings import Settings
+
+Kind = Literal["video", "audio"]
+Status = Literal["stored", "processing", "ready", "failed"]
+
+NAME_LENGTH = 200
+UNNAMED = "unnamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A recording of one owner. `size` is in bytes, `duration` in seconds (None: not known before it is decoded)."""
+
+    id: str
+    owner: str
+    name: str
+    kind: Kind
+    mime: str
+    size: int
+    sha256: str
+    duration: float | None
+    status: Status
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some media, newest first; `next` is the cursor to ask on with, None at the end."""
+
+    items: tuple[Media, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of decoded audio, from `start` to `end` seconds of the recording; `speech` seconds of it sound like speech."""
+
+    plan: str
+    n: int
+    start: float
+    end: float
+    blob: str
+    speech: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a container says about itself before anything is decoded; `duration` is declared, in seconds."""
+
+    container: str
+    kind: Kind
+    mime: str
+    duration: float | None
+    audio_streams: int
+    video_streams: int
+    sample_rate: int | None
+    channels: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """How long windows are meant to be, in seconds: the first one (text appears after it), the later ones, and the most."""
+
+    first_seconds: float
+    later_seconds: float
+    max_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReport:
+    """What came of decoding a recording once.
+
+    `duration` (decoded) and `declared` are seconds, `count` is the number of windows, `peaks` are at most 2000 loudest
+    samples (0–1) of equally long stretches.
+    """
+
+    duration: float
+    declared: float | None
+    invalid_packets: int
+    count: int
+    peaks: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a recording may cost: bytes kept, seconds decoded, seconds of work; and the audio that is believed at all."""
+
+    max_bytes: int = 20 * 1024**3
+    max_seconds: float = 24 * 3600.0
+    max_work_seconds: float = 3600.0
+    probe_seconds: float = 30.0
+    max_channels: int = 32
+    min_sample_rate: int = 4_000
+    max_sample_rate: int = 768_000
+    probe_bytes: int = 16 * 1024**2
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Take the limits that can be configured from the settings."""
+        return cls(
+            max_bytes=settings.server.max_upload_bytes,
+            max_seconds=settings.media.max_duration_hours * 3600,
+            max_work_seconds=settings.media.max_decode_seconds,
+        )
+
+
+def clean_name(name: str) -> str:
+    """Return a name that is safe to show and to offer for download: one path component, 1–200 visible characters."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    visible = "".join(character for character in last if unicodedata.category(character)[0] != "C")
+    cut = _shortened(unicodedata.normalize("NFC", visible).strip())
+    return UNNAMED if cut.strip(".") == "" else cut
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= NAME_LENGTH:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    if not dot or len(extension) > 10:
+        return name[:NAME_LENGTH].rstrip()
+    return f"{stem[: NAME_LENGTH - len(extension) - 1].rstrip()}.{extension}"

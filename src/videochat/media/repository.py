@@ -1,0 +1,99 @@
+"""The queries about media and windows: the only file of this stage that touches the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from videochat.media.media import Kind, Media, Status, Window
+from videochat.store.tables import ArtefactRow, MediaRow, WindowRow
+
+
+async def insert(session: AsyncSession, media: Media) -> bool:
+    """Store a new medium; False when its owner has this content already."""
+    values = {**asdict(media), "updated_at": media.created_at}
+    statement = _insert(session, MediaRow).values(values).on_conflict_do_nothing(index_elements=["owner", "sha256"])
+    return await session.scalar(statement.returning(MediaRow.id)) is not None
+
+
+async def get(session: AsyncSession, owner: str, media_id: str) -> Media | None:
+    return await _one(session, select(MediaRow).where(MediaRow.owner == owner, MediaRow.id == media_id))
+
+
+async def by_content(session: AsyncSession, owner: str, sha256: str) -> Media | None:
+    return await _one(session, select(MediaRow).where(MediaRow.owner == owner, MediaRow.sha256 == sha256))
+
+
+async def newest(session: AsyncSession, owner: str, before: tuple[datetime, str] | None, limit: int) -> list[Media]:
+    """Return media of the owner, newest first, that are older than the moment and id."""
+    query = select(MediaRow).where(MediaRow.owner == owner)
+    if before is not None:
+        query = query.where(tuple_(MediaRow.created_at, MediaRow.id) < before)
+    rows = await session.scalars(query.order_by(MediaRow.created_at.desc(), MediaRow.id.desc()).limit(limit))
+    return [_media(row) for row in rows]
+
+
+async def change(session: AsyncSession, media_id: str, **values: Any) -> None:
+    await session.execute(
+        update(MediaRow).where(MediaRow.id == media_id).values(updated_at=datetime.now(UTC), **values)
+    )
+
+
+async def remove(session: AsyncSession, media_id: str) -> None:
+    await session.execute(delete(MediaRow).where(MediaRow.id == media_id))
+
+
+async def is_used(session: AsyncSession, sha256: str) -> bool:
+    """Say whether any owner has this content."""
+    return await session.scalar(select(MediaRow.id).where(MediaRow.sha256 == sha256).limit(1)) is not None
+
+
+async def put_window(session: AsyncSession, window: Window) -> None:
+    """Store the window; storing it again is harmless."""
+    statement = _insert(session, WindowRow).values(asdict(window))
+    changed = {name: statement.excluded[name] for name in ("start", "end", "blob", "speech")}
+    await session.execute(statement.on_conflict_do_update(index_elements=["plan", "n"], set_=changed))
+
+
+async def window(session: AsyncSession, plan: str, n: int) -> Window | None:
+    row = await session.get(WindowRow, (plan, n))
+    return None if row is None else Window(row.plan, row.n, row.start, row.end, row.blob, row.speech)
+
+
+async def remove_windows(session: AsyncSession, prefix: str) -> Sequence[str]:
+    """Forget all windows whose blobs begin so, with the reports of their plans, and return the keys of the blobs."""
+    found = WindowRow.blob.startswith(prefix, autoescape=True)
+    plans = select(WindowRow.plan).where(found).distinct()
+    await session.execute(delete(ArtefactRow).where(ArtefactRow.key.in_(plans)))
+    return (await session.scalars(delete(WindowRow).where(found).returning(WindowRow.blob))).all()
+
+
+def _insert(session: AsyncSession, table: type[MediaRow | WindowRow]) -> Any:
+    """Return the dialect's INSERT, which knows ON CONFLICT (the two have no common type)."""
+    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
+
+
+async def _one(session: AsyncSession, query: Select[MediaRow]) -> Media | None:
+    row = await session.scalar(query)
+    return None if row is None else _media(row)
+
+
+def _media(row: MediaRow) -> Media:
+    return Media(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        kind=cast("Kind", row.kind),
+        mime=row.mime,
+        size=row.size,
+        sha256=row.sha256,
+        duration=row.duration,
+        status=cast("Status", row.status),
+        created_at=row.created_at,
+    )

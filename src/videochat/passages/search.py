@@ -1,0 +1,78 @@
+"""Finding passages: the index gives candidates, BM25 ranks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from videochat.passages import bm25, repository
+from videochat.passages.index import Mode
+from videochat.passages.repository import Candidate, Scope
+from videochat.transcripts.segment import NumberedSegment
+
+# Terms in more passages than this share say little and cost much: they are not looked up while rarer ones remain.
+COMMON_SHARE = 0.01
+COMMON_AT_LEAST = 200
+COUNT_CAP = 10_000
+MAX_LOOKED_UP = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A passage that fits, with its score, its segments and the weights of the query's terms."""
+
+    candidate: Candidate
+    score: float
+    segments: tuple[NumberedSegment, ...]
+
+
+async def rank(
+    session: AsyncSession, scope: Scope, wanted: Sequence[str], mode: Mode, limit: int
+) -> tuple[list[Ranked], dict[str, float]]:
+    """Return up to `limit` passages with all or any of the terms, best first, and the weight of each term."""
+    passages = await repository.count(session)
+    if not wanted or not passages:
+        return [], {}
+    frequencies = await repository.frequencies(session, wanted, COUNT_CAP)
+    weights = {term: bm25.idf(frequency, passages) for term, frequency in frequencies.items()}
+    candidates = await _candidates(session, scope, mode, weights, frequencies, passages)
+    current = await repository.searched_transcripts(session, {c.media_id for c in candidates})
+    best = _best([c for c in candidates if c.transcript_id in current], weights, limit)
+    segments = await repository.segments_of(session, [candidate for candidate, _ in best])
+    return [Ranked(c, score, tuple(segments[c.id])) for c, score in best if segments[c.id]], weights
+
+
+async def _candidates(
+    session: AsyncSession,
+    scope: Scope,
+    mode: Mode,
+    weights: Mapping[str, float],
+    frequencies: Mapping[str, int],
+    passages: int,
+) -> list[Candidate]:
+    if mode == "all":
+        return await repository.with_all(session, scope, list(weights)) if all(frequencies.values()) else []
+    known = sorted((term for term, n in frequencies.items() if n), key=lambda term: frequencies[term])
+    rare = [term for term in known if frequencies[term] <= max(COMMON_AT_LEAST, COMMON_SHARE * passages)]
+    found = await _with_any(session, scope, rare, weights)
+    # Rare in the whole library may mean nowhere in this scope: then the common terms are all there is.
+    return found or await _with_any(session, scope, [term for term in known if term not in rare], weights)
+
+
+async def _with_any(
+    session: AsyncSession, scope: Scope, wanted: Sequence[str], weights: Mapping[str, float]
+) -> list[Candidate]:
+    looked_up = {term: weights[term] for term in wanted[:MAX_LOOKED_UP]}
+    return await repository.with_any(session, scope, looked_up) if looked_up else []
+
+
+def _best(candidates: Sequence[Candidate], weights: Mapping[str, float], limit: int) -> list[tuple[Candidate, float]]:
+    if not candidates:
+        return []
+    split = [candidate.terms.split() for candidate in candidates]
+    mean_length = sum(map(len, split)) / len(split)
+    scores = [bm25.score(terms, weights, mean_length) for terms in split]
+    pairs = sorted(zip(candidates, scores, strict=True), key=lambda pair: (-pair[1], pair[0].media_id, pair[0].n))
+    return pairs[:limit]

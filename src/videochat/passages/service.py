@@ -1,0 +1,132 @@
+"""What can be done with passages: add those of a window, search them, retrieve what a question needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from videochat.errors import TooLargeError
+from videochat.ops.actor import Actor
+from videochat.passages import repository
+from videochat.passages.passage import Passage, lay_out
+from videochat.passages.question import content_terms, query_terms
+from videochat.passages.repository import Scope
+from videochat.passages.search import Ranked, rank
+from videochat.passages.snippet import best_excerpt, marked
+from videochat.passages.split import split
+from videochat.store.session import Database
+from videochat.transcripts.segment import NumberedSegment
+
+MAX_QUERY = 1000
+MAX_HITS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place that fits a query: the segments between `start` and `end` seconds.
+
+    `text` is HTML with everything escaped but <mark> around the query's words; `segments` are their numbers,
+    `passage` is the id of the passage around them.
+    """
+
+    media_id: str
+    name: str
+    start: float
+    end: float
+    text: str
+    score: float
+    segments: tuple[int, ...]
+    passage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that may answer a question, with its medium's name and its segments."""
+
+    passage: Passage
+    name: str
+    score: float
+    segments: tuple[NumberedSegment, ...]
+
+
+class PassageService:
+    """Passages grow with every window; search sees for each medium its newest transcript that has any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self,
+        session: AsyncSession,
+        *,
+        media_id: str,
+        transcript_id: str,
+        window: int,
+        segments: Sequence[NumberedSegment],
+    ) -> None:
+        """Cut the segments of one window into passages, in the caller's transaction; doing it again changes nothing."""
+        if await repository.has_window(session, transcript_id, window):
+            return
+        drafts = split(segments)
+        await repository.insert_drafts(
+            session, media_id=media_id, transcript_id=transcript_id, window=window, drafts=drafts
+        )
+
+    async def retire(self, session: AsyncSession, media_id: str, *, keep: str) -> None:
+        """Remove the passages of the medium's other transcripts, once the transcript `keep` is complete."""
+        await repository.delete_others(session, media_id, keep)
+
+    async def search(self, actor: Actor, query: str, *, media: list[str] | None = None, limit: int = 20) -> list[Hit]:
+        """Return the places that hold all words of the query, best first; if there are none, those that hold some.
+
+        Only the actor's media are searched, or of these only the ones named. Raises TooLargeError for a query of more
+        than 1000 characters.
+        """
+        if len(query) > MAX_QUERY:
+            raise TooLargeError(f"The query is too long: search for at most {MAX_QUERY} characters.")
+        scope = Scope(actor.id, None if media is None else tuple(media))
+        limit = max(1, min(limit, MAX_HITS))
+        async with self._database.read() as session:
+            found, weights = await rank(session, scope, query_terms(query), "all", limit)
+            if not found:
+                found, weights = await rank(session, scope, content_terms(query), "any", limit)
+        return [_hit(ranked, weights) for ranked in found]
+
+    async def overview(self, actor: Actor, media: list[str], *, limit: int) -> list[Found]:
+        """Return up to `limit` passages spread evenly over the media, in order, with a score of 0."""
+        scope = Scope(actor.id, tuple(media))
+        async with self._database.read() as session:
+            spread = await repository.spread(session, scope, limit)
+            segments = await repository.segments_of(session, spread)
+        return [_found(Ranked(c, 0.0, tuple(segments[c.id]))) for c in spread if segments[c.id]]
+
+    async def retrieve(
+        self, actor: Actor, question: str, *, media: list[str] | None = None, limit: int = 24
+    ) -> list[Found]:
+        """Return the passages that share most with the question, best first, whole and with their segments."""
+        scope = Scope(actor.id, None if media is None else tuple(media))
+        async with self._database.read() as session:
+            found, _ = await rank(session, scope, content_terms(question), "any", limit)
+        return [_found(ranked) for ranked in found]
+
+
+def _hit(ranked: Ranked, weights: dict[str, float]) -> Hit:
+    candidate = ranked.candidate
+    layout = lay_out(ranked.segments)
+    excerpt = best_excerpt(layout, weights)
+    text = marked(layout.text[slice(*excerpt.span)], weights)
+    numbers = tuple(segment.n for segment in excerpt.segments)
+    return Hit(
+        candidate.media_id, candidate.name, excerpt.start, excerpt.end, text, ranked.score, numbers, candidate.id
+    )  # fmt: skip
+
+
+def _found(ranked: Ranked) -> Found:
+    c = ranked.candidate
+    text = lay_out(ranked.segments).text
+    passage = Passage(
+        c.id, c.media_id, c.transcript_id, c.n, c.start, c.end, c.first_segment, c.last_segment, text
+    )  # fmt: skip
+    return Found(passage, c.name, ranked.score, ranked.segments)

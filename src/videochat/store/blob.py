@@ -1,0 +1,44 @@
+"""Where large things are kept: the port. Adapters live in blobs/."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+
+class Blobs(Protocol):
+    """A flat store of files under keys such as `media/3f/3fa9…`.
+
+    A key is written whole or not at all and its content never changes. Keys are made by VideoChat, never by a user.
+    Errors: NotFoundError for an unknown key, StorageFullError, StorageError.
+    """
+
+    async def put(self, key: str, source: Path) -> None:
+        """Store the file under the key and remove the source; storing a known key again is harmless."""
+        ...
+
+    async def size(self, key: str) -> int:
+        """Return the number of bytes."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Say whether the key is known."""
+        ...
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Yield the bytes from start up to, not including, end."""
+        ...
+
+    def local(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """Give a local path to read from while the context is open; a remote store fetches a temporary copy."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the key; removing an unknown key is harmless."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise StorageError when the store cannot be written."""
+        ...

@@ -1,0 +1,144 @@
+"""Sessions on SQLite and PostgreSQL through one door: `read()` and `write()`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from videochat.errors import BusyError, ConfigurationError, StorageError, StorageFullError, from_os_error
+
+log = structlog.get_logger(__name__)
+
+BUSY_TIMEOUT_MS = 30_000
+READ_ONLY = "videochat_read_only"
+
+
+class Database:
+    """Short sessions on one database.
+
+    Never keep one open during decoding, model or provider work: a write session holds SQLite's only write lock.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(**{READ_ONLY: True})
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect.name
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that sees one consistent state and never waits for writers on SQLite."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            with _clear_errors():
+                yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that is committed when the block ends without an error and rolled back otherwise."""
+        with _clear_errors():
+            async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    async def ping(self) -> None:
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class _clear_errors:  # noqa: N801  # reads as a statement
+    """Turn the driver's operational errors into ours, without SQL or addresses in the message."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OperationalError):
+            raise _translated(error) from error
+
+
+def _translated(error: OperationalError) -> StorageError | BusyError:
+    code = getattr(error.orig, "sqlite_errorname", "")
+    if code == "SQLITE_FULL":
+        return StorageFullError()
+    if code.startswith("SQLITE_BUSY"):
+        return BusyError("The database is busy; try again.")
+    if code in {"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"}:
+        return StorageError("The database cannot be written: check DATA_DIR and its rights.")
+    log.error("database.failed", error=str(error.orig))
+    return StorageError("The database does not answer; see the log of the service.")
+
+
+def parse_url(url: str) -> URL:
+    """Return the SQLAlchemy URL with the driver that VideoChat uses. Raises ConfigurationError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("DATABASE__URL is not a database URL; try sqlite:///videochat.db.") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case name:
+            raise ConfigurationError(f"DATABASE__URL: {name} is not supported; use sqlite or postgresql.")
+
+
+def open_database(url: str, *, pool_size: int = 10) -> Database:
+    """Connect lazily to the database at the URL; a missing SQLite folder is made."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_sqlite_engine(parsed))
+    return Database(
+        create_async_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10},
+        )
+    )
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    if url.database and url.database != ":memory:":
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, "opening the database") from error
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transaction handling silently loses concurrent read-modify-writes: we say BEGIN ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+
+
+def prepare_sqlite_file(path: Path) -> None:
+    """Create a SQLite file in WAL mode, for a library that opens it by itself."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()

@@ -1,0 +1,247 @@
+"""The tables. Only the store and the stages' repositories import this module.
+
+Times inside a recording are float seconds; moments are timezone-aware UTC. Ids are opaque strings.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+# SQLite counts only an INTEGER primary key up by itself.
+Counter = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, always UTC and always aware, also on SQLite, which forgets time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, dict[str, Any]: Json, list[Any]: Json}  # noqa: RUF012  # SQLAlchemy's way
+
+
+class MediaRow(Base):
+    """What the user gave: one row for each (owner, content)."""
+
+    __tablename__ = "media"
+    __table_args__ = (
+        Index("ix_media_owner_created", "owner", "created_at", "id"),
+        Index("uq_media_owner_sha256", "owner", "sha256", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16))
+    mime: Mapped[str] = mapped_column(String(120))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    duration: Mapped[float | None]
+    status: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class WindowRow(Base):
+    """A piece of decoded audio; `plan` is the fingerprint of (content, cutting parameters)."""
+
+    __tablename__ = "windows"
+
+    plan: Mapped[str] = mapped_column(String(64), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    start: Mapped[float]
+    end: Mapped[float]
+    blob: Mapped[str] = mapped_column(String(200))
+    speech: Mapped[float]
+
+
+class TranscriptRow(Base):
+    """One transcription of one medium; the newest one is shown."""
+
+    __tablename__ = "transcripts"
+    __table_args__ = (Index("ix_transcripts_media_created", "media_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_id: Mapped[str] = mapped_column(ForeignKey("media.id", ondelete="CASCADE"))
+    engine: Mapped[str] = mapped_column(String(80))
+    model: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(16))
+    basic: Mapped[bool]
+    status: Mapped[str] = mapped_column(String(16))
+    transcribed: Mapped[float]
+    windows: Mapped[int]
+    segments: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class SegmentRow(Base):
+    """Something that was said, from `start` to `end`; `n` counts from 0 without gaps."""
+
+    __tablename__ = "segments"
+
+    transcript_id: Mapped[str] = mapped_column(ForeignKey("transcripts.id", ondelete="CASCADE"), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    window: Mapped[int]
+    start: Mapped[float]
+    end: Mapped[float]
+    text: Mapped[str] = mapped_column(Text)
+    speaker: Mapped[str | None] = mapped_column(String(120))
+    confidence: Mapped[float | None]
+    words: Mapped[list[Any] | None]
+
+
+class PassageRow(Base):
+    """About three quarters of a minute of transcript, findable through `terms` (the analyser's output)."""
+
+    __tablename__ = "passages"
+    __table_args__ = (
+        Index("ix_passages_media", "media_id"),
+        Index("uq_passages_transcript_n", "transcript_id", "n", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True)
+    transcript_id: Mapped[str] = mapped_column(ForeignKey("transcripts.id", ondelete="CASCADE"))
+    media_id: Mapped[str] = mapped_column(ForeignKey("media.id", ondelete="CASCADE"))
+    n: Mapped[int]
+    window: Mapped[int]
+    start: Mapped[float]
+    end: Mapped[float]
+    first_segment: Mapped[int]
+    last_segment: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    terms: Mapped[str] = mapped_column(Text)
+    length: Mapped[int]
+
+
+class ConversationRow(Base):
+    """A series of questions and their answers."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80), index=True)
+    title: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class AnswerRow(Base):
+    """A question and what was answered, with its citations."""
+
+    __tablename__ = "answers"
+    __table_args__ = (Index("ix_answers_status", "status"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    question: Mapped[str] = mapped_column(Text)
+    media: Mapped[list[Any] | None]
+    status: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    citations: Mapped[list[Any]]
+    coverage: Mapped[dict[str, Any]]
+    provider: Mapped[str] = mapped_column(String(80))
+    model: Mapped[str | None] = mapped_column(String(200))
+    usage: Mapped[dict[str, Any]]
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class JobRow(Base):
+    """Work that was asked for, as its owner sees it; the engine keeps its own books."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_media_created", "media_id", "created_at"),
+        Index("ix_jobs_status_changed", "status", "changed_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(40))
+    media_id: Mapped[str] = mapped_column(ForeignKey("media.id", ondelete="CASCADE"))
+    parameters: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[float]
+    step: Mapped[str] = mapped_column(String(40))
+    priority: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int]
+    error: Mapped[dict[str, Any] | None]
+    request_id: Mapped[str | None] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class EventRow(Base):
+    """Something that happened to a job, an answer or a medium; ids grow in the order of commits."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_stream", "stream", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True)
+    stream: Mapped[str] = mapped_column(String(80))
+    owner: Mapped[str] = mapped_column(String(80))
+    type: Mapped[str] = mapped_column(String(40))
+    data: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class ArtefactRow(Base):
+    """A derived thing under the hash of everything it depends on."""
+
+    __tablename__ = "artefacts"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    value: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class SettingRow(Base):
+    """A setting changed while the service runs."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(String(80))
+
+
+class WorkerRow(Base):
+    """A process that works on jobs, and when it last said that it lives."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime] = mapped_column(index=True)

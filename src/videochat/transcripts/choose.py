@@ -1,0 +1,192 @@
+"""Which speech engine listens: the one that was asked for, or the best one that works here and now."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+
+from videochat.errors import EngineUnavailableError, UnsupportedError, VideoChatError
+from videochat.settings import SttSettings
+from videochat.transcripts.catalogue import Catalogue, engine_named, installed
+from videochat.transcripts.host import fetch_in_child
+from videochat.transcripts.transcriber import Engine, EngineSpec, Options
+
+log = structlog.get_logger(__name__)
+
+BASIC_LABEL = "basic offline recogniser"
+AUTO = "auto"
+PREFERRED = "faster-whisper"
+FALLBACK = "pocketsphinx"
+# After a failed fetch the next jobs start at once with what there is.
+RETRY_SECONDS = 300.0
+
+Fetch = Callable[[str, str, float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An engine that can be used now, with everything that its text depends on.
+
+    `language` is what the engine will be told (None: recognise it), `hint` how to get a better engine, if there is one.
+    """
+
+    spec: EngineSpec
+    version: str
+    basic: bool
+    language: str | None
+    hint: str | None = None
+
+    @property
+    def engine(self) -> str:
+        return self.spec.engine
+
+    @property
+    def model(self) -> str:
+        return self.spec.model
+
+    def options(self, stt: SttSettings) -> Options:
+        """Return the options for a window under these settings."""
+        return Options(self.language, stt.beam_size, stt.vad_filter, stt.hotwords)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Chosen:
+        return cls(**{**value, "spec": EngineSpec(**value["spec"])})
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDescription:
+    """What a person should know about the engine in use."""
+
+    name: str
+    model: str
+    language: str | None
+    basic: bool
+    hint: str | None
+
+
+class EngineChooser:
+    """Chooses among the installed engines and remembers for some minutes which models could not be fetched."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue | None = None,
+        fetch: Fetch = fetch_in_child,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalogue = installed() if catalogue is None else catalogue
+        self._fetch = fetch
+        self._clock = clock
+        self._fetching = asyncio.Lock()
+        self._failures: dict[tuple[str, str], tuple[float, EngineUnavailableError]] = {}
+
+    async def resolve(self, stt: SttSettings, language: str | None = None, *, fetch: bool, threads: int = 0) -> Chosen:
+        """Return the engine for a recording in this language (None: STT__LANGUAGE, else unknown).
+
+        With `fetch` a missing model is fetched within STT__FETCH_SECONDS. Raises ConfigurationError,
+        EngineUnavailableError and UnsupportedError, each saying what to do.
+        """
+        language = base_language(language or stt.language)
+        if stt.engine != AUTO:
+            await self._ensure_model(stt.engine, stt, fetch=fetch)
+            return self._chosen(stt.engine, stt, language, threads)
+        name = await self._best(stt, fetch=fetch)
+        return self._chosen(name, stt, language, threads)
+
+    def describe(self, stt: SttSettings) -> EngineDescription:
+        """Return what would listen now; neither network nor model is touched, and nothing is raised."""
+        language = base_language(stt.language)
+        try:
+            name = self._best_on_disk(stt) if stt.engine == AUTO else stt.engine
+            engine = engine_named(name, self._catalogue)
+            model = _model(engine, stt)
+            return EngineDescription(name, model, language, engine.basic, self._hint(name, engine, stt))
+        except VideoChatError as error:
+            return EngineDescription(stt.engine, stt.model, language, basic=False, hint=error.message)
+
+    def _chosen(self, name: str, stt: SttSettings, language: str | None, threads: int) -> Chosen:
+        engine = engine_named(name, self._catalogue)
+        _check_language(engine, stt, language)
+        model = _model(engine, stt)
+        only_language = next(iter(engine.languages)) if engine.languages and len(engine.languages) == 1 else None
+        spec = EngineSpec(name, model, stt.device, stt.compute_type, threads)
+        return Chosen(
+            spec, engine.version(model), engine.basic, language or only_language, self._hint(name, engine, stt)
+        )
+
+    async def _best(self, stt: SttSettings, *, fetch: bool) -> str:
+        try:
+            await self._ensure_model(PREFERRED, stt, fetch=fetch)
+        except EngineUnavailableError as error:
+            log.info("engine.fallback", engine=FALLBACK, reason=error.message)
+            return FALLBACK
+        return PREFERRED
+
+    def _best_on_disk(self, stt: SttSettings) -> str:
+        return PREFERRED if engine_named(PREFERRED, self._catalogue).available(stt.model) else FALLBACK
+
+    async def _ensure_model(self, name: str, stt: SttSettings, *, fetch: bool) -> None:
+        """Return when the engine's model is on this disk. Raises EngineUnavailableError when it is not to be had."""
+        engine = engine_named(name, self._catalogue)
+        model = _model(engine, stt)
+        async with self._fetching:
+            if engine.available(model):
+                return
+            if not fetch or stt.fetch_seconds == 0:
+                raise EngineUnavailableError(f"The model {model} of {name} is not on this machine. {_advice(stt)}")
+            await self._fetch_or_remember(name, model, stt.fetch_seconds)
+
+    async def _fetch_or_remember(self, name: str, model: str, seconds: float) -> None:
+        failed_at, error = self._failures.get((name, model), (None, None))
+        if failed_at is not None and error is not None and self._clock() < failed_at + RETRY_SECONDS:
+            raise EngineUnavailableError(error.message)
+        try:
+            await self._fetch(name, model, seconds)
+        except EngineUnavailableError as failure:
+            self._failures[name, model] = (self._clock(), failure)
+            raise
+
+    def _hint(self, name: str, engine: Engine, stt: SttSettings) -> str | None:
+        if engine.basic:
+            return f"This is a {BASIC_LABEL}. {_advice(stt)}"
+        if not engine.available(_model(engine, stt)):
+            return f"The model {stt.model} of {name} is not on this machine; the first transcription fetches it."
+        return None
+
+
+def threads_for(stt: SttSettings, concurrency: int) -> int:
+    """Return the threads of one engine process when `concurrency` of them share this machine's cores."""
+    return stt.threads or max(1, (os.cpu_count() or 1) // concurrency)
+
+
+def base_language(language: str | None) -> str | None:
+    """Return `en` for `en-US` or `EN_gb`: engines know languages, not regions."""
+    return language.strip().lower().replace("_", "-").split("-")[0] or None if language else None
+
+
+def _model(engine: Engine, stt: SttSettings) -> str:
+    return engine.only_model or stt.model
+
+
+def _check_language(engine: Engine, stt: SttSettings, language: str | None) -> None:
+    if language is None or engine.languages is None or language in engine.languages:
+        return
+    known = ", ".join(sorted(engine.languages))
+    label = BASIC_LABEL if engine.basic else f"engine {engine.name}"
+    raise UnsupportedError(f"The {label} knows only the language {known}, not {language}. {_advice(stt)}")
+
+
+def _advice(stt: SttSettings) -> str:
+    size = stt.model if "/" not in stt.model else "small"
+    return (
+        f"For better text and other languages set STT__ENGINE={PREFERRED} and STT__MODEL={size} while the network can be "
+        "reached (the model is fetched once), or set STT__MODEL to a folder that holds a faster-whisper model."
+    )

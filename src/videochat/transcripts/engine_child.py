@@ -1,0 +1,57 @@
+"""The process in which a speech engine lives: `python -m videochat.transcripts.engine_child`, started by the host.
+
+It keeps the engine of its last task loaded. What goes wrong in a way that has a name is a reply; everything else ends the
+process, which its parent reports as a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from structlog.contextvars import bound_contextvars
+
+from videochat.errors import VideoChatError
+from videochat.ops.child import Message, serve
+from videochat.transcripts.catalogue import Catalogue, engine_named, installed
+from videochat.transcripts.transcriber import EngineSpec, Options, Transcriber
+
+
+class EngineChild:
+    """Answers the tasks `transcribe` and `fetch`."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._loaded: tuple[EngineSpec, Transcriber] | None = None
+
+    def handle(self, task: Message) -> Iterator[Message]:
+        """Yield the replies to one task; an error is the last of them."""
+        work = self._fetch(task) if task["task"] == "fetch" else self._transcribe(task)
+        with bound_contextvars(request_id=task["request_id"]):
+            try:
+                yield from work
+            except VideoChatError as error:
+                yield {"error": {"kind": error.code, "code": error.reason, "message": error.message}}
+
+    def _fetch(self, task: Message) -> Iterator[Message]:
+        engine_named(task["engine"], self._catalogue).fetch(task["model"])
+        yield {"fetched": task["model"]}
+
+    def _transcribe(self, task: Message) -> Iterator[Message]:
+        transcriber = self._transcriber(EngineSpec(**task["spec"]))
+        recognition = transcriber.transcribe(Path(task["audio"]), Options(**task["options"]))
+        with closing(recognition.segments) as segments:
+            yield {"language": recognition.language}
+            for segment in segments:
+                yield {"segment": segment.to_json()}
+
+    def _transcriber(self, spec: EngineSpec) -> Transcriber:
+        if self._loaded is None or self._loaded[0] != spec:
+            self._loaded = None  # the old engine's memory goes before the new one comes
+            self._loaded = (spec, engine_named(spec.engine, self._catalogue).load(spec))
+        return self._loaded[1]
+
+
+if __name__ == "__main__":
+    serve(EngineChild(installed()).handle)

@@ -1,0 +1,114 @@
+"""What happens to every request before and after its route: plain ASGI, so that streams stay streams."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from videochat.ops.logging import bind_request, request_id
+from videochat.ops.metrics import Metrics
+from videochat.web.problems import problem
+
+log = structlog.get_logger("videochat.access")
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; media-src 'self' blob:; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+
+
+class Observer:
+    """Gives each request an id, counts it and writes its one canonical log line."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get("x-request-id", "")
+        bind_request(asked if REQUEST_ID.fullmatch(asked) else None)
+        status = 500
+        started = time.perf_counter()
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id() or ""
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        level = log.debug if route in QUIET_ROUTES else log.info
+        level(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+        )
+
+
+class Doorkeeper:
+    """Refuses what other pages in the same browser might try: foreign host names (DNS rebinding) and foreign origins."""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], origins: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = LOOPBACK | {host.lower() for host in hosts}
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem(403, "denied", refusal)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if _hostname(host) not in self._hosts:
+            return "This host name is not served here; add it to SERVER__ALLOWED_HOSTS."
+        origin = headers.get("origin")
+        if scope["method"] in SAFE_METHODS or origin is None or origin in self._origins:
+            return None
+        if urlsplit(origin).netloc == host:
+            return None
+        return "Another page may not change anything here; add its origin to SERVER__CORS_ORIGINS."
+
+
+def _hostname(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""

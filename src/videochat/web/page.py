@@ -1,0 +1,58 @@
+"""The built page: static files that ship inside the package, one index for all of its addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+FOLDER = Path(__file__).parent / "page"
+ADDRESSES = ("/", "/search", "/media/{media_id}")
+MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>VideoChat</title>
+<body style="font: 1rem/1.6 system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">
+<h1>VideoChat is running, its page is missing</h1>
+<p>This installation was built without node, so the page could not be made. The command line and the
+<a href="/openapi.json">API</a> work. To get the page, install npm and run <code>make page</code> in the checkout,
+or install a released wheel, which carries it.</p></body></html>"""
+
+
+def install(api: FastAPI, folder: Path = FOLDER) -> None:
+    """Serve the page if it was built, else a page that says what is missing."""
+    built = (folder / "index.html").is_file()
+
+    async def index() -> Response:
+        if not built:
+            return HTMLResponse(MISSING)
+        return FileResponse(folder / "index.html", headers={"Cache-Control": "no-cache"})
+
+    router = APIRouter(include_in_schema=False)
+    for address in ADDRESSES:
+        router.add_api_route(address, index, methods=["GET"])
+    api.include_router(router)
+    if built:
+        api.mount("/assets", _Immutable(directory=folder / "assets"), name="assets")
+        _serve_root_files(api, folder)
+
+
+def _serve_root_files(api: FastAPI, folder: Path) -> None:
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and file.name != "index.html":
+            api.add_api_route(f"/{file.name}", _file_route(file), methods=["GET"], include_in_schema=False)
+
+
+def _file_route(file: Path):  # noqa: ANN202  # a route
+    async def serve() -> FileResponse:
+        return FileResponse(file)
+
+    return serve
+
+
+class _Immutable(StaticFiles):
+    """Assets carry their hash in their names, so browsers may keep them for ever."""
+
+    def file_response(self, *args, **kwargs) -> Response:  # type: ignore[no-untyped-def] # noqa: ANN002, ANN003
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

@@ -1,0 +1,70 @@
+"""How the service is: health, metrics, and what it is made of."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import asdict
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, Header, Response
+
+from videochat import __version__
+from videochat.errors import DeniedError, VideoChatError
+from videochat.jobs.worker import alive_workers
+from videochat.transcripts.formats import FORMATS
+from videochat.web.bodies import HealthReport, SystemOut
+from videochat.web.dependencies import TheApp
+
+router = APIRouter(tags=["system"])
+
+
+class Pingable(Protocol):
+    async def ping(self) -> None: ...
+
+
+@router.get("/health/live", response_model=HealthReport)
+async def live() -> dict[str, object]:
+    """Say that the process answers."""
+    return {"status": "ok", "components": {}}
+
+
+@router.get("/health/ready", response_model=HealthReport)
+async def ready(app: TheApp, response: Response) -> dict[str, object]:
+    """Say whether each component works; 503 when one that every request needs does not."""
+    components = {"database": await _ping(app.database), "blobs": await _ping(app.blobs)}
+    if components["database"]["status"] == "ok":
+        workers = len(await alive_workers(app.database, app.settings.jobs))
+        components["workers"] = {"status": "ok" if workers else "none", "alive": workers}
+    healthy = all(components[name]["status"] == "ok" for name in ("database", "blobs"))
+    response.status_code = 200 if healthy else 503
+    return {"status": "ok" if healthy else "unavailable", "components": components}
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(app: TheApp, authorization: Annotated[str, Header()] = "") -> Response:
+    """Return everything that is counted, for Prometheus."""
+    token = app.settings.metrics.token
+    if token is not None and not hmac.compare_digest(authorization, f"Bearer {token.get_secret_value()}"):
+        raise DeniedError("METRICS__TOKEN is set: send it as a bearer token.")
+    return Response(app.metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+@router.get("/api/system", response_model=SystemOut)
+async def system(app: TheApp) -> dict[str, object]:
+    """Return what listens and what answers here, and the limits."""
+    settings = app.settings
+    return {
+        "version": __version__,
+        "engine": asdict(app.chooser.describe(settings.stt)),
+        "provider": {"name": app.answers.provider.name, "model": app.answers.provider.model},
+        "limits": {"max_upload_bytes": settings.server.max_upload_bytes},
+        "formats": list(FORMATS),
+    }
+
+
+async def _ping(component: Pingable) -> dict[str, object]:
+    try:
+        await component.ping()
+    except VideoChatError as error:
+        return {"status": "unavailable", "code": error.reason}
+    return {"status": "ok"}

@@ -1,0 +1,53 @@
+"""The web process: the API and the page over one App."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from videochat import __version__
+from videochat.app import App
+from videochat.web import page, problems
+from videochat.web.bodies import ProblemOut
+from videochat.web.edge import Doorkeeper, Observer
+from videochat.web.routes import answers, jobs, media, search, system, transcripts
+
+
+def create_api(app: App) -> FastAPI:
+    """Return the ASGI application over an App that its caller has opened and will close."""
+    api = FastAPI(
+        title="VideoChat",
+        version=__version__,
+        summary="Recordings become transcripts people trust and answers people can check.",
+        lifespan=_lifespan,
+        responses={"default": {"model": ProblemOut, "description": "An error (RFC 9457)."}},
+        # FastAPI's documentation pages load scripts from elsewhere; /openapi.json is all a tool needs.
+        docs_url=None,
+        redoc_url=None,
+    )
+    api.state.app = app
+    for routes in (system, media, transcripts, jobs, search, answers):
+        api.include_router(routes.router)
+    page.install(api)
+    problems.install(api)
+    _install_edge(api, app)
+    return api
+
+
+def _install_edge(api: FastAPI, app: App) -> None:
+    """Put what happens to every request around the routes; the last added is the outermost."""
+    server = app.settings.server
+    if server.cors_origins:
+        api.add_middleware(CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"])
+    api.add_middleware(Doorkeeper, hosts=[*server.allowed_hosts, server.host], origins=server.cors_origins)
+    api.add_middleware(Observer, metrics=app.metrics)
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    app: App = api.state.app
+    await app.answers.recover()
+    yield

@@ -1,0 +1,56 @@
+"""What every test may use: a migrated database of each kind."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from videochat.store.migrate import migrate
+from videochat.store.session import Database, open_database
+
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
+def skip_unless_ci(reason: str) -> None:
+    """Skip with the reason; where CI=true a missing service is a failure, because nobody would notice the skip."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have it: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """Give the URL of a new, empty PostgreSQL database that is dropped afterwards."""
+    name = f"videochat_test_{uuid.uuid4().hex[:12]}"
+    try:
+        admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        skip_unless_ci("no PostgreSQL at TEST_POSTGRES_URL (default 127.0.0.1:5432)")
+        return
+    with admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of an empty database, once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'videochat.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Give a migrated, empty database, once for each kind."""
+    await migrate(database_url)
+    opened = open_database(database_url)
+    yield opened
+    await opened.close()

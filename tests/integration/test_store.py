@@ -1,0 +1,136 @@
+"""The store on real databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import inspect, text
+
+from videochat.errors import ConfigurationError, StorageError
+from videochat.store import artefacts, events
+from videochat.store.events import EventFeed
+from videochat.store.migrate import migrate
+from videochat.store.session import Database, open_database
+from videochat.store.tables import Base
+
+
+async def test_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
+    """The migrated schema has every table and column that the code maps, on both databases."""
+    async with database.engine.connect() as connection:
+        columns = await connection.run_sync(
+            lambda sync: {
+                table: {column["name"]: column["nullable"] for column in inspect(sync).get_columns(table)}
+                for table in Base.metadata.tables
+            }
+        )
+    expected = {
+        name: {column.name: column.nullable for column in table.columns} for name, table in Base.metadata.tables.items()
+    }
+    assert columns == expected
+
+
+async def test_migrating_at_the_same_time_is_harmless(database_url: str) -> None:
+    """Several processes that start together all find a complete schema."""
+    await asyncio.gather(*(migrate(database_url) for _ in range(4)))
+    database = open_database(database_url)
+    await database.ping()
+    await database.close()
+
+
+async def test_concurrent_read_modify_writes_lose_nothing(database: Database) -> None:
+    """BEGIN IMMEDIATE on SQLite, and a row lock on PostgreSQL, keep every one of 50 increments."""
+    async with database.write() as session:
+        await artefacts.put(session, "k", "test", {"count": 0})
+
+    async def increment() -> None:
+        async with database.write() as session:
+            lock = " FOR UPDATE" if database.dialect == "postgresql" else ""
+            row = await session.scalar(text(f"SELECT kind FROM artefacts WHERE key = 'k'{lock}"))
+            number = int(row.removeprefix("test") or 0) + 1
+            await session.execute(text("UPDATE artefacts SET kind = :kind"), {"kind": f"test{number}"})
+
+    await asyncio.gather(*(increment() for _ in range(50)))
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT kind FROM artefacts")) == "test50"
+
+
+async def test_a_failed_block_leaves_nothing(database: Database) -> None:
+    """An error inside write() rolls everything back."""
+    with pytest.raises(RuntimeError):
+        async with database.write() as session:
+            await artefacts.put(session, "k", "test", {})
+            raise RuntimeError
+    async with database.read() as session:
+        assert await artefacts.get(session, "k") is None
+
+
+async def test_the_first_artefact_wins(database: Database) -> None:
+    """A second value for a known key is ignored, not an error."""
+    for value in ({"n": 1}, {"n": 2}):
+        async with database.write() as session:
+            await artefacts.put(session, "k", "test", value)
+    async with database.read() as session:
+        assert await artefacts.get(session, "k") == {"n": 1}
+
+
+async def test_followers_see_every_event_in_order_from_any_point(database: Database) -> None:
+    """Concurrent writers, a reader from the start and one from the middle: nothing missed, nothing twice, in order."""
+    feed = EventFeed(database, poll_seconds=0.02)
+
+    async def write(writer: int) -> None:
+        for n in range(10):
+            async with database.write() as session:
+                await events.append(session, "job:x", "tick", {"writer": writer, "n": n}, owner="local")
+
+    async def read(after: int, count: int) -> list[events.Event]:
+        seen = []
+        async for event in feed.follow(after, "job:x"):
+            if event is not None:
+                seen.append(event)
+            if len(seen) == count:
+                break
+        return seen
+
+    async with asyncio.timeout(20):
+        everything, *_ = await asyncio.gather(read(0, 40), *(write(w) for w in range(4)))
+        rest = await read(everything[14].id, 25)
+    assert [event.id for event in everything] == sorted({event.id for event in everything})
+    for writer in range(4):
+        assert [e.data["n"] for e in everything if e.data["writer"] == writer] == list(range(10))
+    assert rest == everything[15:]
+    await feed.close()
+
+
+async def test_everything_means_one_owner_and_the_topics_asked_for(database: Database) -> None:
+    """A follower of everything sees neither other people's events nor topics it did not ask for."""
+    feed = EventFeed(database)
+    for stream, owner in [("job:a", "me"), ("answer:a", "me"), ("media:a", "me"), ("job:b", "somebody")]:
+        async with database.write() as session:
+            await events.append(session, stream, "tick", {}, owner=owner)
+    found = await feed.page(0, events.Everything("me", ("job", "media")))
+    assert [event.stream for event in found] == ["job:a", "media:a"]
+
+
+async def test_a_quiet_stream_gives_heartbeats(database: Database) -> None:
+    """A follower hears None when nothing happens, so that the edge can notice a client that left."""
+    feed = EventFeed(database, poll_seconds=0.02)
+    async with asyncio.timeout(5):
+        assert await anext(feed.follow(0, "job:quiet", idle_seconds=0.05)) is None
+    await feed.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/x", "not a url"])
+def test_a_wrong_url_names_the_setting(url: str) -> None:
+    """The error says which setting to mend and never repeats the URL, which may hold a password."""
+    with pytest.raises(ConfigurationError, match="DATABASE__URL") as error:
+        open_database(url)
+    assert url not in str(error.value)
+
+
+async def test_an_unreachable_database_is_a_clear_error() -> None:
+    """A refused connection becomes a StorageError without the address."""
+    database = open_database("postgresql://nobody@127.0.0.1:9/none")
+    with pytest.raises(StorageError, match="does not answer"):
+        await database.ping()
+    await database.close()

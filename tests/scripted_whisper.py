@@ -1,0 +1,128 @@
+"""A tiny Whisper in CTranslate2's format, written with numpy alone, that says known words whatever it hears.
+
+It takes the real path through faster-whisper and CTranslate2 and proves the plumbing, never the recognition. Everything is
+zero but the decoder's position encodings: position k points at the embedding of the k-th scripted token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ctranslate2.specs import whisper_spec
+from faster_whisper.tokenizer import _LANGUAGE_CODES
+from numpy.typing import NDArray
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+WIDTH = 64
+MELS = 80
+FRAMES = 1500
+POSITIONS = 448
+LANGUAGES = tuple(_LANGUAGE_CODES)[:99]  # Whisper's own order; the hundredth came with large-v3
+SPOKEN_SECONDS = 4.0
+END = "<|endoftext|>"
+
+Floats = NDArray[np.float32]
+
+
+def build(folder: Path, script: str = "hello from a scripted whisper") -> Path:
+    """Write an English-only model into the folder that says the script in the first four seconds of every 30 s."""
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = _vocabulary(script.split())
+    spec = _specification(
+        vocabulary, ["<|0.00|>", *(f"Ġ{word}" for word in script.split()), f"<|{SPOKEN_SECONDS:.2f}|>"]
+    )
+    spec.validate()
+    spec.optimize()
+    spec.save(str(folder))
+    _tokenizer(vocabulary).save(str(folder / "tokenizer.json"))
+    (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": MELS}), encoding="utf-8")
+    return folder
+
+
+def _vocabulary(words: Sequence[str]) -> list[str]:
+    tokens = [*_byte_letters(), "Ġ-", "Ġ'", *(f"Ġ{word}" for word in words)]
+    specials = [
+        END, "<|startoftranscript|>", *(f"<|{language}|>" for language in LANGUAGES), "<|translate|>", "<|transcribe|>",
+        "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
+    ]  # fmt: skip
+    return [*dict.fromkeys(tokens), *specials, *(f"<|{step * 0.02:.2f}|>" for step in range(FRAMES + 1))]
+
+
+def _byte_letters() -> list[str]:
+    """Return the printable letter that byte-level BPE uses for each byte."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = iter(range(256, 512))
+    return [chr(byte if byte in printable else next(hidden)) for byte in range(256)]
+
+
+def _tokenizer(vocabulary: list[str]) -> Tokenizer:
+    ids = {token: n for n, token in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=[("Ġ", "-"), ("Ġ", "'")]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    specials = vocabulary[vocabulary.index(END) : vocabulary.index("<|0.00|>")]
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in specials])
+    return tokenizer
+
+
+def _specification(vocabulary: list[str], script: list[str]) -> Any:
+    spec = whisper_spec.WhisperSpec(1, 1, 1, 1)
+    random = np.random.default_rng(0)
+    embeddings = random.standard_normal((len(vocabulary), WIDTH)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    _silence_encoder(spec.encoder)
+    _script_decoder(spec.decoder, embeddings, [vocabulary.index(token) for token in [*script, END]])
+    spec.register_vocabulary(vocabulary)
+    spec.config.suppress_ids = []
+    spec.config.suppress_ids_begin = [vocabulary.index(END)]
+    spec.config.alignment_heads = [[0, 0]]
+    spec.config.lang_ids = [vocabulary.index(f"<|{language}|>") for language in LANGUAGES]
+    return spec
+
+
+def _silence_encoder(encoder: Any) -> None:
+    encoder.conv1.weight, encoder.conv1.bias = _zeros(WIDTH, MELS, 3), _zeros(WIDTH)
+    encoder.conv2.weight, encoder.conv2.bias = _zeros(WIDTH, WIDTH, 3), _zeros(WIDTH)
+    encoder.position_encodings.encodings = _zeros(FRAMES, WIDTH)
+    _norm(encoder.layer_norm)
+    for layer in encoder.layer:
+        _attention(layer.self_attention, 3 * WIDTH, WIDTH)
+        _feed_forward(layer.ffn)
+
+
+def _script_decoder(decoder: Any, embeddings: Floats, tokens: list[int]) -> None:
+    positions = np.repeat(embeddings[tokens[-1:]] * 10, POSITIONS, axis=0)
+    positions[: len(tokens)] = embeddings[tokens] * 10
+    decoder.embeddings.weight = embeddings * 0.02
+    decoder.position_encodings.encodings = positions
+    decoder.scale_embeddings = False
+    decoder.projection.weight = embeddings * 3
+    _norm(decoder.layer_norm)
+    for layer in decoder.layer:
+        _attention(layer.self_attention, 3 * WIDTH, WIDTH)
+        _attention(layer.attention, WIDTH, 2 * WIDTH, WIDTH)
+        _feed_forward(layer.ffn)
+
+
+def _attention(attention: Any, *outputs: int) -> None:
+    _norm(attention.layer_norm)
+    for linear, size in zip(attention.linear, outputs, strict=True):
+        linear.weight, linear.bias = _zeros(size, WIDTH), _zeros(size)
+
+
+def _feed_forward(layer: Any) -> None:
+    _norm(layer.layer_norm)
+    for linear in (layer.linear_0, layer.linear_1):
+        linear.weight, linear.bias = _zeros(WIDTH, WIDTH), _zeros(WIDTH)
+
+
+def _norm(layer: Any) -> None:
+    layer.gamma, layer.beta = np.ones(WIDTH, np.float32), _zeros(WIDTH)
+
+
+def _zeros(*shape: int) -> Floats:
+    return np.zeros(shape, np.float32)

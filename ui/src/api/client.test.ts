@@ -1,0 +1,35 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { ApiError, problemOf, request } from "./client";
+
+afterEach(() => vi.unstubAllGlobals());
+
+it("keeps the words of a problem+json", () => {
+  const error = problemOf(415, JSON.stringify({ title: "Unsupported", detail: "No sound.", code: "unsupported_media", request_id: "r1" }));
+  expect(error).toMatchObject({ status: 415, code: "unsupported_media", detail: "No sound.", requestId: "r1" });
+});
+
+it("keeps the status of a reply that is no problem+json", () => {
+  expect(problemOf(502, "<html>Bad gateway</html>")).toMatchObject({ status: 502, code: "http_502", detail: "" });
+  expect(problemOf(500, "null")).toMatchObject({ status: 500, detail: "" });
+  expect(problemOf(422, JSON.stringify({ detail: [{ msg: "x" }] })).detail).toBe("");
+});
+
+it("raises for a failed reply and returns the value of a good one", async () => {
+  vi.stubGlobal("fetch", async (path: string) => new Response(path === "/ok" ? '{"a":1}' : '{"detail":"gone"}', { status: path === "/ok" ? 200 : 404 }));
+  expect(await request("GET", "/ok")).toEqual({ a: 1 });
+  await expect(request("GET", "/no")).rejects.toMatchObject({ status: 404, detail: "gone" });
+});
+
+it("tells a service that cannot be reached from one that refuses", async () => {
+  vi.stubGlobal("fetch", async () => {
+    throw new TypeError("Failed to fetch");
+  });
+  const error = await request("GET", "/x").catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(ApiError);
+  expect((error as ApiError).unreachable).toBe(true);
+});
+
+it("takes a reply without a body", async () => {
+  vi.stubGlobal("fetch", async () => new Response(null, { status: 204 }));
+  expect(await request("DELETE", "/x")).toBeUndefined();
+});

@@ -1,0 +1,71 @@
+/** A request that failed: with the service's own words where it answered, status 0 where it could not be reached. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly title: string,
+    readonly detail: string,
+    readonly requestId: string | null = null,
+  ) {
+    super(detail || title);
+    this.name = "ApiError";
+  }
+
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+}
+
+interface Problem {
+  title?: unknown;
+  detail?: unknown;
+  code?: unknown;
+  request_id?: unknown;
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** Read a failed reply; anything that is not a problem+json (a proxy's HTML page, say) keeps only its status. */
+export function problemOf(status: number, body: string): ApiError {
+  let problem: Problem = {};
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === "object" && parsed !== null) problem = parsed;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const requestId = text(problem.request_id) || null;
+  return new ApiError(status, text(problem.code) || `http_${status}`, text(problem.title), text(problem.detail), requestId);
+}
+
+export function unreachable(): ApiError {
+  return new ApiError(0, "unreachable", "", "");
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** Ask the service; raises ApiError for every reply that is no success, and for none. */
+export async function request<T>(method: string, path: string, options: { json?: unknown; signal?: AbortSignal } = {}): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  const init: RequestInit = { method, headers };
+  if (options.signal) init.signal = options.signal;
+  if (options.json !== undefined) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(options.json);
+  }
+  const response = await send(path, init);
+  const body = await response.text();
+  if (!response.ok) throw problemOf(response.status, body);
+  return (body === "" ? undefined : JSON.parse(body)) as T;
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init);
+  } catch (error) {
+    if (error instanceof TypeError) throw unreachable(); // what fetch raises when no reply came
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { request } from "./client";
+import type { Answer, Hit, Job, Media, Page, System, TranscriptPage, Waveform } from "./types";
+
+const id = encodeURIComponent;
+
+function query(parameters: Record<string, string | number | null | undefined>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+export const getSystem = () => request<System>("GET", "/api/system");
+
+export const listMedia = (cursor: string | null, limit: number) =>
+  request<Page<Media>>("GET", `/api/media${query({ cursor, limit })}`);
+export const getMedia = (media: string) => request<Media>("GET", `/api/media/${id(media)}`);
+export const renameMedia = (media: string, name: string) =>
+  request<Media>("PATCH", `/api/media/${id(media)}`, { json: { name } });
+export const deleteMedia = (media: string) => request<void>("DELETE", `/api/media/${id(media)}`);
+export const contentUrl = (media: string) => `/api/media/${id(media)}/content`;
+
+export const getTranscript = (media: string, where: { since?: number; cursor?: string; limit?: number }, signal?: AbortSignal) =>
+  request<TranscriptPage>("GET", `/api/media/${id(media)}/transcript${query(where)}`, signal ? { signal } : {});
+export const exportUrl = (media: string, format: string) => `/api/media/${id(media)}/transcript${query({ format })}`;
+export const getWaveform = (media: string) => request<Waveform>("GET", `/api/media/${id(media)}/waveform`);
+
+export type JobAction = "cancel" | "retry" | "pause" | "resume";
+export const changeJob = (job: string, action: JobAction) => request<Job>("POST", `/api/jobs/${id(job)}/${action}`);
+
+export const search = (q: string, media: string | null, limit: number, signal: AbortSignal) =>
+  request<Page<Hit>>("GET", `/api/search${query({ q, media, limit })}`, { signal });
+
+export const ask = (question: string, media: string[] | null, conversation: string | null) =>
+  request<Answer>("POST", "/api/answers", { json: conversation === null ? { question, media } : { question, media, conversation } });
+export const getAnswer = (answer: string) => request<Answer>("GET", `/api/answers/${id(answer)}`);
+export const cancelAnswer = (answer: string) => request<Answer>("POST", `/api/answers/${id(answer)}/cancel`);
+export const answerEventsUrl = (answer: string) => `/api/answers/${id(answer)}/events`;

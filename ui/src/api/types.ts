@@ -1,0 +1,125 @@
+/** The API's values, named as in the contract. */
+
+export type JobStatus = "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+export type JobStep = "queued" | "probe" | "audio" | "transcribe" | "finish" | "done";
+
+export interface Failure {
+  code: string;
+  message: string;
+}
+
+export interface Job {
+  id: string;
+  kind: string;
+  media_id: string;
+  status: JobStatus;
+  progress: number;
+  step: JobStep | (string & {}) | null;
+  error: Failure | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface Media {
+  id: string;
+  name: string;
+  kind: "video" | "audio" | "unknown";
+  mime: string | null;
+  size: number;
+  duration: number | null;
+  status: "stored" | "processing" | "ready" | "failed";
+  created_at: string;
+  job: Job | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Segment {
+  n: number;
+  start: number;
+  end: number;
+  text: string;
+  speaker?: string | null;
+  confidence?: number | null;
+}
+
+export interface TranscriptPage {
+  segments: Segment[];
+  next: string | null;
+  status: "none" | "partial" | "complete";
+  engine: string | null;
+  model: string | null;
+  language: string | null;
+  basic: boolean;
+}
+
+export interface Waveform {
+  peaks: number[];
+  duration: number;
+}
+
+export interface Hit {
+  media: string;
+  name: string;
+  start: number;
+  end: number;
+  text: string;
+  score: number;
+  segments: number[];
+}
+
+export interface Citation {
+  n: number;
+  media_id: string;
+  name?: string | null;
+  start: number;
+  end: number;
+  quote: string;
+  check: "verified" | "approximate";
+}
+
+export interface Coverage {
+  media: number | string[] | null;
+  duration: number | null;
+  transcribed: number | null;
+  complete: boolean;
+  passages: number | null;
+}
+
+export type AnswerStatus = "running" | "completed" | "failed" | "cancelled";
+
+export interface Answer {
+  id: string;
+  conversation?: string | null;
+  status: AnswerStatus;
+  text: string;
+  citations: Citation[];
+  coverage: Coverage | null;
+  provider: string | null;
+  model: string | null;
+  error: Failure | null;
+}
+
+export interface System {
+  version: string;
+  engine: { name: string; model: string | null; language: string | null; basic: boolean; hint: string | null };
+  provider: { name: string; model: string | null };
+  limits: { max_upload_bytes: number | null };
+  formats: string[];
+}
+
+export interface SegmentsEvent {
+  job_id: string;
+  media_id: string;
+  from: number;
+  to: number;
+}
+
+export interface MediaEvent {
+  id: string;
+  action: "created" | "deleted" | "changed";
+}

@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import type { Job, Media } from "../api/types";
+import { isDecoded, isUnderWay, mediaState } from "./status";
+
+function media(job: Partial<Job> | null, more: Partial<Media> = {}): Media {
+  const whole = job && { id: "j", kind: "transcription", media_id: "m", status: "running", progress: 0.5, step: "transcribe", error: null, created_at: "", started_at: null, finished_at: null, ...job };
+  return { id: "m", name: "n", kind: "video", mime: null, size: 1, duration: 9, status: "stored", created_at: "", job: whole as Job | null, ...more };
+}
+
+it("says what a running job does and how far it is", () => {
+  expect(mediaState(media({ step: "audio", progress: 0.1 }))).toMatchObject({ tone: "working", label: "step.audio", progress: 0.1 });
+});
+
+it("has a word for a step that it does not know", () => {
+  expect(mediaState(media({ step: "diarise" })).label).toBe("status.processing");
+});
+
+it("gives the reason of a failure", () => {
+  const failed = media({ status: "failed", error: { code: "x", message: "No sound." } });
+  expect(mediaState(failed)).toMatchObject({ tone: "failed", reason: "No sound.", progress: null });
+});
+
+it("falls back to the recording's own status where there is no job", () => {
+  expect(mediaState(media(null, { status: "ready" })).tone).toBe("ready");
+  expect(mediaState(media(null, { status: "failed" })).tone).toBe("failed");
+});
+
+it("counts a paused job as under way, a cancelled one not", () => {
+  expect(isUnderWay(media({ status: "paused" }))).toBe(true);
+  expect(isUnderWay(media({ status: "cancelled" }))).toBe(false);
+});
+
+it("expects a waveform only once the sound is decoded", () => {
+  expect(isDecoded(media({ step: "audio" }))).toBe(false);
+  expect(isDecoded(media({ step: "transcribe" }))).toBe(true);
+  expect(isDecoded(media({ status: "completed", step: null }))).toBe(true);
+  expect(isDecoded(media(null, { duration: null }))).toBe(false);
+});
