@@ -74,7 +74,9 @@ async def unknown_media(session: AsyncSession, owner: str, media: Sequence[str])
 async def coverage(session: AsyncSession, owner: str, media: Sequence[str] | None) -> Coverage:
     """Return how much of the media could be read now."""
     inside = [MediaRow.owner == owner] if media is None else [MediaRow.owner == owner, MediaRow.id.in_(media)]
-    durations = {row.id: row.duration for row in await session.execute(select(MediaRow.id, MediaRow.duration).where(*inside))}
+    durations = {
+        row.id: row.duration for row in await session.execute(select(MediaRow.id, MediaRow.duration).where(*inside))
+    }
     rows = await session.execute(
         select(TranscriptRow.media_id, TranscriptRow.transcribed, TranscriptRow.status)
         .join(MediaRow, MediaRow.id == TranscriptRow.media_id)

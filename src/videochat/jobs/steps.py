@@ -112,6 +112,7 @@ class RecordingSteps:
 
     async def finish(self, run: Run) -> None:
         async with self._step(run, "finish"):
+            await self.transcripts.examine(run.job_id)
             async with self.database.write() as session:
                 job = await control.held(session, run)
                 await self.transcripts.complete(session, job.id)

@@ -51,7 +51,7 @@ def _weight(layout: Layout, run: Span, found: list[Term], weights: Mapping[str, 
 
 def marked(text: str, weights: Mapping[str, float], *, limit: int = MAX_CHARACTERS) -> str:
     """Return the text as HTML: everything escaped, the query's terms within <mark>; longer texts are cut around them."""
-    spans = _merged([(term.start, term.end) for term in analyse(text) if term.text in weights])
+    spans = _marks(text, weights)
     start, end = _clip(text, spans, limit)
     parts = ["…" if start else ""]
     position = start
@@ -61,6 +61,15 @@ def marked(text: str, weights: Mapping[str, float], *, limit: int = MAX_CHARACTE
         parts += [escape(text[position:first], quote=False), "<mark>", escape(text[first:last], quote=False), "</mark>"]
         position = last
     return "".join([*parts, escape(text[position:end], quote=False), "…" if end < len(text) else ""])
+
+
+def clip(text: str, weights: Mapping[str, float], limit: int) -> Span:
+    """Return the part of at most `limit` characters that holds most of the terms, as text[start:end]."""
+    return _clip(text, _marks(text, weights), limit)
+
+
+def _marks(text: str, weights: Mapping[str, float]) -> list[Span]:
+    return _merged([(term.start, term.end) for term in analyse(text) if term.text in weights])
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -15,6 +15,7 @@ from videochat.store.fingerprint import fingerprint
 from videochat.store.session import Database
 from videochat.transcripts import repository
 from videochat.transcripts.choose import Chosen
+from videochat.transcripts.health import findings
 from videochat.transcripts.host import EngineHost
 from videochat.transcripts.segment import NumberedSegment, Segment, Transcript
 from videochat.transcripts.transcriber import Options
@@ -160,3 +161,19 @@ class TranscriptService:
             segments, after = await self.page(transcript_id, after)
             for segment in segments:
                 yield segment
+
+    async def examine(self, transcript_id: str) -> None:
+        """Look for what is doubtful in a whole transcript and keep it for `health`."""
+        segments = [segment async for segment in self.all_segments(transcript_id)]
+        found = [finding.to_json() for finding in findings(segments)]
+        async with self._database.write() as session:
+            await artefacts.put(session, _health_key(transcript_id), "health", {"findings": found})
+
+    async def health(self, transcript: Transcript) -> dict[str, Any] | None:
+        """Return `{"findings": [...]}`, None while the transcript is not complete."""
+        async with self._database.read() as session:
+            return await artefacts.get(session, _health_key(transcript.id))
+
+
+def _health_key(transcript_id: str) -> str:
+    return fingerprint("health", transcript=transcript_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
@@ -42,8 +44,8 @@ def _serve_root_files(api: FastAPI, folder: Path) -> None:
             api.add_api_route(f"/{file.name}", _file_route(file), methods=["GET"], include_in_schema=False)
 
 
-def _file_route(file: Path):  # noqa: ANN202  # a route
-    async def serve() -> FileResponse:
+def _file_route(file: Path) -> Callable[[], Awaitable[Response]]:
+    async def serve() -> Response:
         return FileResponse(file)
 
     return serve
@@ -52,7 +54,7 @@ def _file_route(file: Path):  # noqa: ANN202  # a route
 class _Immutable(StaticFiles):
     """Assets carry their hash in their names, so browsers may keep them for ever."""
 
-    def file_response(self, *args, **kwargs) -> Response:  # type: ignore[no-untyped-def] # noqa: ANN002, ANN003
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -57,7 +57,7 @@ async def upload(
 
 async def _receive(request: Request, app: App, actor: Actor, name: str | None) -> Media:
     content_type = request.headers.get("content-type", "")
-    body = request.stream()
+    body: AsyncIterator[bytes] = request.stream()
     name = name or unquote(request.headers.get("x-filename", "")) or None
     size = _content_length(request)
     async with app.media.receiver(actor, size) as receiver:
