@@ -14,6 +14,8 @@ from videochat.media.media import AudioReport, Cutting, Limits, Probe
 from videochat.ops.child import Child, ChildEndedError, Message
 
 CHILD = "videochat.media.decoding_child"
+# Nothing here multiplies matrices, and each of their threads would reserve memory that counts.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 CRASHED = "The decoder crashed on this file or needed more than it may use; the file is probably damaged."
 STORAGE_ERRORS: dict[str, type[VideoChatError]] = {"storage": StorageError, "storage_full": StorageFullError}
 
@@ -66,7 +68,7 @@ def _window(reply: Message, work_folder: Path) -> CutWindow:
 
 
 async def _replies(task: Message) -> AsyncGenerator[Message]:
-    child = await Child.start(CHILD)
+    child = await Child.start(CHILD, environment=ENVIRONMENT)
     try:
         await child.send(task)
         async for reply in child.replies():

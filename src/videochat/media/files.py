@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -66,7 +67,14 @@ def _make_folder(parent: Path) -> Path:
 
 
 def _sweep(parent: Path, before: float) -> int:
-    old = [folder for folder in parent.iterdir() if folder.stat().st_mtime < before] if parent.is_dir() else []
+    old = [folder for folder in parent.glob("*") if _touched(folder) < before]
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
     return len(old)
+
+
+def _touched(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # it has just been removed by whom it belonged to
+        return math.inf

@@ -33,14 +33,6 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some media, newest first; `next` is the cursor to ask on with, None at the end."""
-
-    items: tuple[Media, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
     """A piece of decoded audio, from `start` to `end` seconds of the recording; `speech` seconds of it sound like speech."""
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.errors import ConflictError, InvalidError, MediaError, NotFoundError
-from videochat.media import cursor as cursors
 from videochat.media import files, repository
 from videochat.media.decoding import CutWindow, decode_windows, probe_file, report_of
-from videochat.media.media import AudioReport, Cutting, Limits, Media, Page, Probe, Status, Window, clean_name
+from videochat.media.media import AudioReport, Cutting, Limits, Media, Probe, Window, clean_name
 from videochat.media.upload import Received, Receiver
 from videochat.ops.actor import Actor
 from videochat.store import artefacts, events
 from videochat.store.blob import Blobs
 from videochat.store.fingerprint import fingerprint, new_id
+from videochat.store.page import Page, decode_cursor, encode_cursor
 from videochat.store.session import Database
 
 CUTTER_VERSION = 1  # count up when the same recording would be cut differently
@@ -72,13 +72,12 @@ class MediaService:
         async with self._database.read() as session:
             return _found(await repository.get(session, actor.id, media_id))
 
-    async def list(self, actor: Actor, cursor: str | None = None, limit: int = 50) -> Page:
-        """Return up to `limit` media, newest first, after the cursor of the page before."""
-        before = None if cursor is None else cursors.read(cursor)
+    async def list(self, actor: Actor, cursor: str | None = None, limit: int = 50) -> Page[Media]:
+        """Return up to `limit` media, newest first, after the cursor of the page before. Raises InvalidError."""
+        before = decode_cursor(cursor)
         async with self._database.read() as session:
             found = await repository.newest(session, actor.id, before, limit + 1)
-        items = tuple(found[:limit])
-        return Page(items, cursors.write(items[-1].created_at, items[-1].id) if len(found) > limit else None)
+        return Page.of(found, limit, lambda media: encode_cursor(media.created_at, media.id))
 
     async def rename(self, actor: Actor, media_id: str, name: str) -> Media:
         if not name.strip():
@@ -100,13 +99,6 @@ class MediaService:
         for key in [*keys, self.content(media)] if last else []:
             await self._blobs.delete(key)
 
-    async def set_status(
-        self, session: AsyncSession, media_id: str, status: Status, duration: float | None = None
-    ) -> None:
-        """Note in the caller's transaction how far the medium is, and its true duration once that is known."""
-        values = {"status": status} if duration is None else {"status": status, "duration": duration}
-        await repository.change(session, media_id, **values)
-
     def content(self, media: Media) -> str:
         """Return the key of the blob with the file itself."""
         return f"media/{media.sha256[:2]}/{media.sha256}"
@@ -121,20 +113,10 @@ class MediaService:
 
         Can be stopped and repeated at any time. Raises MediaError, StorageError, NotFoundError.
         """
-        known = await self.audio(plan)
-        if known is not None:
-            return known
-        cutting = Cutting(first_seconds, window_seconds)
-        async with (
-            self._blobs.local(self.content(media)) as path,
-            files.work_folder(self._uploads) as folder,
-            aclosing(decode_windows(path, folder, cutting, self._limits)) as pieces,
-        ):
-            async for piece in pieces:
-                if isinstance(piece, AudioReport):
-                    return await self._keep_report(plan, piece)
-                await self._keep_window(media, plan, piece)
-        raise MediaError("The decoder ended without a report.", code="media_crashed")
+        report = await self.audio(plan) or await self._decoded(media, plan, Cutting(first_seconds, window_seconds))
+        if media.duration is None:
+            await self._note_duration(media, report.duration)
+        return report
 
     async def window(self, plan: str, n: int) -> Window | None:
         """Return the n-th window, None while it has not been cut."""
@@ -165,6 +147,24 @@ class MediaService:
         async with self._database.write() as session:
             await repository.remove(session, media.id)
             await _announce(session, media, "deleted")
+
+    async def _decoded(self, media: Media, plan: str, cutting: Cutting) -> AudioReport:
+        async with (
+            self._blobs.local(self.content(media)) as path,
+            files.work_folder(self._uploads) as folder,
+            aclosing(decode_windows(path, folder, cutting, self._limits)) as pieces,
+        ):
+            async for piece in pieces:
+                if isinstance(piece, AudioReport):
+                    return await self._keep_report(plan, piece)
+                await self._keep_window(media, plan, piece)
+        raise MediaError("The decoder ended without a report.", code="media_crashed")
+
+    async def _note_duration(self, media: Media, duration: float) -> None:
+        """Some containers do not say how long they are."""
+        async with self._database.write() as session:
+            await repository.change(session, media.id, duration=duration)
+            await _announce(session, media, "decoded")
 
     async def _keep_window(self, media: Media, plan: str, cut: CutWindow) -> None:
         key = f"{_windows_prefix(media)}{plan}/{cut.n}.flac"

@@ -50,7 +50,7 @@ export interface Segment {
 export interface TranscriptPage {
   segments: Segment[];
   next: string | null;
-  status: "none" | "partial" | "complete";
+  status: "none" | "partial" | "complete" | "failed";
   engine: string | null;
   model: string | null;
   language: string | null;

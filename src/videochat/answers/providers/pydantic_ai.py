@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Self
 
 import structlog
@@ -84,9 +85,10 @@ class PydanticAI:
         for attempt in range(self._max_retries + 1):
             seen = False
             try:
-                async for piece in self._stream(messages):
-                    seen = True
-                    yield piece
+                async with aclosing(self._stream(messages)) as pieces:
+                    async for piece in pieces:
+                        seen = True
+                        yield piece
             except AgentRunError as error:
                 failure = _translated(error, seen=seen)
                 log.warning("provider.failed", attempt=attempt, error=type(error).__name__, code=failure.code)
@@ -148,23 +150,21 @@ def _clock(seconds: float) -> str:
 
 def _translated(error: AgentRunError, *, seen: bool) -> ProviderError:
     """Return the error for a person; the provider's own text may hold keys or addresses and is left out."""
+    failure: ProviderError
     match error:
         case ModelAuthenticationError():
-            return ProviderDeniedError()
+            failure = ProviderDeniedError()
         case ModelQuotaExceededError():
-            return ProviderDeniedError("The account at the language model's provider has no credit left.")
+            failure = ProviderDeniedError("The account at the language model's provider has no credit left.")
         case ModelNotFoundError():
-            return ProviderError(
-                "The language model's provider does not know the model; set AI__MODEL and AI__BASE_URL."
-            )
+            failure = ProviderError("The provider does not know the language model; check AI__MODEL and AI__BASE_URL.")
         case ModelContextWindowExceededError():
-            return ProviderError("The passages are too long for the language model; set a smaller AI__CONTEXT_TOKENS.")
-        case ModelConnectionError() if seen:
-            return ProviderError(CUT_OFF)
-        case ModelRateLimitError() | ModelUnavailableError() | ModelServerError() | ModelConnectionError():
-            return ProviderUnavailableError()
+            failure = ProviderError("The passages are too long for the language model; lower AI__CONTEXT_TOKENS.")
+        case ModelRateLimitError() | ModelUnavailableError() | ModelServerError() | ModelConnectionError() if not seen:
+            failure = ProviderUnavailableError()
         case _:
-            return ProviderError(CUT_OFF if seen else UNREADABLE)
+            failure = ProviderError(CUT_OFF if seen else UNREADABLE)
+    return failure
 
 
 def _pause(error: AgentRunError, attempt: int) -> float:
