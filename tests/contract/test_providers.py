@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
+
 from fake_provider import FakeProvider
 from library import spoken
-from pydantic import SecretStr
 from stub_provider import Reply, StubProvider, stub_provider
-
 from videochat.answers.chat import respond
 from videochat.answers.citations import Citation
 from videochat.answers.provider import Provider, Request, Source, Turn, Usage, load_provider
@@ -131,7 +131,7 @@ async def test_only_what_may_succeed_later_is_retried() -> None:
     """An overloaded service is asked again, one that refuses the key is not."""
     async with stub_provider(Reply(status=503), Reply(status=429), Reply(("Fine.",))) as stub:
         provider = PydanticAI.from_settings(settings(stub, max_retries=2))
-        assert [piece async for piece in provider.answer(REQUEST)][0] == "Fine."
+        assert "Fine." in [piece async for piece in provider.answer(REQUEST)]
         assert len(stub.requests) == 3
         await provider.close()
     async with stub_provider(Reply(status=401)) as stub:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from library import add_media, add_recording, add_transcript, spoken
 from sqlalchemy import text
 
+from library import add_media, add_recording, add_transcript, spoken
 from videochat.errors import TooLargeError
 from videochat.ops.actor import LOCAL, Actor
 from videochat.passages.service import Hit, PassageService

@@ -1,7 +1,7 @@
 /** The API's values, named as in the contract. */
 
 export type JobStatus = "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
-export type JobStep = "queued" | "probe" | "audio" | "transcribe" | "finish" | "done";
+export type JobStep = "queued" | "prepare" | "probe" | "audio" | "transcribe" | "finish" | "done";
 
 export interface Failure {
   code: string;

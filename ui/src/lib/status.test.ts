@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Job, Media } from "../api/types";
-import { isDecoded, isUnderWay, mediaState } from "./status";
+import { hearing, isUnderWay, mediaState } from "./status";
 
 function media(job: Partial<Job> | null, more: Partial<Media> = {}): Media {
   const whole = job && { id: "j", kind: "transcription", media_id: "m", status: "running", progress: 0.5, step: "transcribe", error: null, created_at: "", started_at: null, finished_at: null, ...job };
@@ -30,9 +30,9 @@ it("counts a paused job as under way, a cancelled one not", () => {
   expect(isUnderWay(media({ status: "cancelled" }))).toBe(false);
 });
 
-it("expects a waveform only once the sound is decoded", () => {
-  expect(isDecoded(media({ step: "audio" }))).toBe(false);
-  expect(isDecoded(media({ step: "transcribe" }))).toBe(true);
-  expect(isDecoded(media({ status: "completed", step: null }))).toBe(true);
-  expect(isDecoded(media(null, { duration: null }))).toBe(false);
+it("expects a waveform only once the sound is being heard", () => {
+  expect(hearing(media({ step: "prepare" }))).toBe("waiting");
+  expect(hearing(media({ step: "transcribe" }))).toBe("going on");
+  expect(hearing(media({ status: "completed" }))).toBe("over");
+  expect(hearing(media({ status: "failed" }, { status: "failed", duration: null }))).toBe("waiting");
 });

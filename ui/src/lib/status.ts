@@ -11,6 +11,7 @@ export interface MediaState {
 
 const STEPS: Record<string, MessageKey> = {
   queued: "step.queued",
+  prepare: "step.audio",
   probe: "step.probe",
   audio: "step.audio",
   transcribe: "step.transcribe",
@@ -40,11 +41,12 @@ export function mediaState(media: Media): MediaState {
   }
 }
 
-/** Has the sound been decoded, so that there is a waveform to ask for? */
-export function isDecoded(media: Media): boolean {
-  if (media.duration === null) return false;
-  const step = media.job?.status === "completed" ? "done" : (media.job?.step ?? "done");
-  return !["queued", "probe", "audio"].includes(step);
+/** How far a recording has been listened to: a waveform can be asked for from `going on` on. */
+export function hearing(media: Media): "waiting" | "going on" | "over" {
+  if (media.status === "failed" || media.job === null) return media.duration === null ? "waiting" : "over";
+  if (media.job.status === "completed") return "over";
+  if (media.job.status !== "running") return "waiting";
+  return media.job.step === "transcribe" || media.job.step === "finish" ? "going on" : "waiting";
 }
 
 export function isUnderWay(media: Media): boolean {

@@ -40,7 +40,7 @@ class LocalBlobs:
 
     async def size(self, key: str) -> int:
         path = self._path(key)
-        with _clear_errors(key, "reading"):
+        with _known(key), _clear_errors("reading"):
             return (await asyncio.to_thread(path.stat)).st_size
 
     async def exists(self, key: str) -> bool:
@@ -48,7 +48,7 @@ class LocalBlobs:
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         path = self._path(key)
-        with _clear_errors(key, "reading"):
+        with _known(key), _clear_errors("reading"):
             file = await asyncio.to_thread(path.open, "rb")
         try:
             async for block in _blocks(file, start, end, key):
@@ -64,7 +64,7 @@ class LocalBlobs:
 
     async def delete(self, key: str) -> None:
         path = self._path(key)
-        with _clear_errors(key, "deleting"):
+        with _clear_errors("deleting"):
             await asyncio.to_thread(path.unlink, missing_ok=True)
             await asyncio.to_thread(self._prune, path.parent)
 
@@ -77,7 +77,7 @@ class LocalBlobs:
         return self._folder / key
 
     def _put(self, path: Path, source: Path) -> None:
-        with _clear_errors(path.name, "storing a file"):
+        with _clear_errors("storing a file"):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync(source)
             try:
@@ -107,7 +107,7 @@ class LocalBlobs:
             path.unlink(missing_ok=True)
 
     def _ping(self) -> None:
-        with _clear_errors("ping", "checking the blob store"), self._temporary() as temporary:
+        with _clear_errors("checking the blob store"), self._temporary() as temporary:
             temporary.write_bytes(b"ping")
 
     def _prune(self, folder: Path) -> None:
@@ -121,7 +121,7 @@ class LocalBlobs:
 
 
 async def _blocks(file: BinaryIO, start: int, end: int | None, key: str) -> AsyncIterator[bytes]:
-    with _clear_errors(key, "reading"):
+    with _known(key), _clear_errors("reading"):
         position = await asyncio.to_thread(file.seek, start)
         while end is None or position < end:
             wanted = READ_BYTES if end is None else min(READ_BYTES, end - position)
@@ -158,10 +158,18 @@ def _unknown(key: str) -> NotFoundError:
 
 
 @contextmanager
-def _clear_errors(key: str, doing: str) -> Iterator[None]:
+def _known(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
         raise _unknown(key) from None
+
+
+@contextmanager
+def _clear_errors(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise  # only the caller knows whether that is a file of ours
     except OSError as error:
         raise from_os_error(error, doing) from error

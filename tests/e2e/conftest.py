@@ -1,0 +1,105 @@
+"""Real processes, as a user starts them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from conftest import skip_unless_ci
+
+VIDEOCHAT = [sys.executable, "-m", "videochat"]
+
+
+@dataclass
+class Service:
+    """A running `videochat serve`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    data: Path
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30)
+
+    def children(self) -> list[int]:
+        """Return the process ids of everything below the service."""
+        found, level = [], [self.process.pid]
+        while level:
+            listed = subprocess.run(["ps", "-o", "pid=", "--ppid", ",".join(map(str, level))], capture_output=True, text=True)  # fmt: skip
+            level = [int(pid) for pid in listed.stdout.split()]
+            found += level
+        return found
+
+    def kill(self) -> None:
+        """Kill the web process as the kernel would, without a word."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(data: Path, **settings: str) -> dict[str, str]:
+    """Return an environment in which only these settings and the basic recogniser count."""
+    inherited = {name: value for name, value in os.environ.items() if "__" not in name}
+    return {**inherited, "DATA_DIR": str(data), "STT__ENGINE": "pocketsphinx", **settings}
+
+
+def start_service(data: Path, **settings: str) -> Service:
+    """Start `videochat serve` on a free port and wait until it and its worker are ready."""
+    port = free_port()
+    process = subprocess.Popen(
+        [*VIDEOCHAT, "serve", "--port", str(port)], env=environment(data, **settings), cwd=data.parent,
+        stdout=subprocess.DEVNULL, stderr=(data.parent / "serve.log").open("ab"),
+    )  # fmt: skip
+    service = Service(process, f"http://127.0.0.1:{port}", data)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            components = httpx.get(f"{service.url}/health/ready").json()["components"]
+            if components["workers"]["alive"]:
+                return service
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    service.kill()
+    pytest.fail(f"the service did not get ready: {(data.parent / 'serve.log').read_text()[-2000:]}")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Give a function that starts services on one data folder; all are stopped at the end."""
+    started: list[Service] = []
+
+    def start(**settings: str) -> Service:
+        started.append(start_service(tmp_path / "data", **settings))
+        return started[-1]
+
+    yield start
+    for service in started:
+        if service.process.poll() is None:
+            service.process.terminate()
+            service.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Give the path of a Chromium."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        skip_unless_ci("no Chromium (set CHROMIUM or install it)")
+    return str(found)
