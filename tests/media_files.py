@@ -67,6 +67,21 @@ def write_film(path: Path, seconds: float, samples: Samples | None = None, *, fr
     return path
 
 
+def with_late_sound(source: Path, target: Path, seconds: float) -> Path:
+    """Copy the packets of a film, the sound with later time stamps."""
+    with av.open(str(source)) as film, av.open(str(target), "w", format="matroska") as output:
+        streams = {stream.index: output.add_stream_from_template(stream) for stream in film.streams}
+        for packet in film.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "audio":
+                shift = round(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            packet.stream = streams[packet.stream.index]
+            output.mux(packet)
+    return target
+
+
 def _mux_sound(output: av.container.OutputContainer, stream: object, samples: Samples, rate: int) -> None:
     resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size or 1024)
     for start in range(0, samples.size, RATE):
@@ -101,7 +116,7 @@ def without_sound(path: Path) -> None:
 def ffconcat(path: Path) -> None:
     """A script that makes a careless decoder read another file of this machine."""
     secret = write_wav(path.with_suffix(".secret.wav"), speech_like(1))
-    path.write_text(f"ffconcat version 1.0\nfile '{secret}'\n")
+    path.write_text(f"ffconcat version 1.0\nfile '{secret.name}'\n")
 
 
 def playlist(path: Path) -> None:

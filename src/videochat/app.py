@@ -80,7 +80,8 @@ def _build(settings: Settings, database: Database) -> App:
     blobs = open_blobs(settings.storage_url)
     feed = EventFeed(database)
     passages = PassageService(database)
-    host = EngineHost(settings.jobs.concurrency, settings.stt.idle_seconds)
+    children = {"LOG__LEVEL": settings.log.level, "LOG__FORMAT": settings.log.format}
+    host = EngineHost(settings.jobs.concurrency, settings.stt.idle_seconds, children)
     queue = DbosQueue(engine_url(settings))
     return App(
         settings=settings,

@@ -36,7 +36,7 @@ class Service:
         """Return the process ids of everything below the service."""
         found, level = [], [self.process.pid]
         while level:
-            listed = subprocess.run(["ps", "-o", "pid=", "--ppid", ",".join(map(str, level))], capture_output=True, text=True)  # fmt: skip
+            listed = subprocess.run(["ps", "-o", "pid=", "--ppid", ",".join(map(str, level))], capture_output=True, text=True, check=False)  # fmt: skip
             level = [int(pid) for pid in listed.stdout.split()]
             found += level
         return found
@@ -62,10 +62,11 @@ def environment(data: Path, **settings: str) -> dict[str, str]:
 def start_service(data: Path, **settings: str) -> Service:
     """Start `videochat serve` on a free port and wait until it and its worker are ready."""
     port = free_port()
-    process = subprocess.Popen(
-        [*VIDEOCHAT, "serve", "--port", str(port)], env=environment(data, **settings), cwd=data.parent,
-        stdout=subprocess.DEVNULL, stderr=(data.parent / "serve.log").open("ab"),
-    )  # fmt: skip
+    with (data.parent / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*VIDEOCHAT, "serve", "--port", str(port)], env=environment(data, **settings), cwd=data.parent,
+            stdout=subprocess.DEVNULL, stderr=log,
+        )  # fmt: skip
     service = Service(process, f"http://127.0.0.1:{port}", data)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:

@@ -42,7 +42,7 @@ def texts(client: httpx.Client, media: str) -> list[tuple[int, str]]:
 def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
     serve: Callable[..., Service], tmp_path: Path
 ) -> None:
-    """kill -9 of worker and engine in the middle of a job: it completes by itself and says what an undisturbed one says."""
+    """A kill -9 of worker and engine in the middle of a job: it completes by itself and says what an undisturbed one says."""
     recording = lecture_wav(tmp_path / "talk.wav", seconds=40)
     service = serve(**SHORT_WINDOWS)
     with service.client() as client:
@@ -59,7 +59,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
 
 
 def test_a_killed_service_takes_its_children_along_and_resumes(serve: Callable[..., Service], tmp_path: Path) -> None:
-    """kill -9 of the web process leaves no orphan; the next start completes the job without repeating what was published."""
+    """A kill -9 of the web process leaves no orphan; the next start completes the job without repeating what was published."""
     recording = lecture_wav(tmp_path / "talk.wav", seconds=40)
     first = serve(**SHORT_WINDOWS)
     with first.client() as client:

@@ -77,7 +77,9 @@ async def working(url: str, notes: Notes, name: str = "w1") -> AsyncIterator[tup
 async def ended(queue: DbosQueue, run: Run = RUN) -> str:
     """Wait for the run and its decoding."""
     async with asyncio.timeout(20):
-        while {"ENQUEUED", "PENDING"} & set((states := await queue.states([run.id, cutting(run)])).values()) or not states:
+        while {"ENQUEUED", "PENDING"} & set(
+            (states := await queue.states([run.id, cutting(run)])).values()
+        ) or not states:
             await asyncio.sleep(0.05)
     return states[run.id]
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from videochat.answers.citations import Citation, Citer, without_numbers
 from videochat.answers.provider import Provider, Request, Source, Turn, Usage
-from videochat.passages.question import content_terms
+from videochat.passages.question import topic_terms
 from videochat.passages.service import Found
 
 HISTORY_TURNS = 3
@@ -34,7 +34,7 @@ def language_of(question: str) -> str:
 
 def retrieval_query(question: str, history: Sequence[Turn]) -> str:
     """Return what to look for: the question, with the one before it where it says too little by itself."""
-    if history and len(content_terms(question)) < ENOUGH_TERMS:
+    if history and len(topic_terms(question)) < ENOUGH_TERMS:
         return f"{question} {history[-1].question}"
     return question
 

@@ -97,7 +97,7 @@ def sentences(text: str) -> list[str]:
     for part in _SENTENCE_END.split(text):
         numbers = _TRAILING_NUMBERS.match(part)
         if found and numbers:
-            found[-1] += numbers.group()
+            found[-1] += (" " if found[-1][-1].isascii() else "") + numbers.group().strip()
             part = part[numbers.end() :]  # noqa: PLW2901  # the rest is a sentence of its own
         if part.strip():
             found.append(part.strip())

@@ -14,7 +14,7 @@ from typing import Literal
 
 from rapidfuzz import fuzz
 
-from videochat.answers.numbers import negations, numbers_kept
+from videochat.answers.numbers import negations, numbers, numbers_kept
 from videochat.answers.words import Words, words_of
 from videochat.passages.passage import Layout
 from videochat.transcripts.segment import NumberedSegment
@@ -46,8 +46,11 @@ def check_quote(claimed: str, source: Layout) -> Quote | None:
     source_words = words_of(source.text)
     if not claimed_words.words or not source_words.words:
         return None
-    if place := _exact(claimed_words.without_fillers(), source_words.without_fillers()):
-        return _quote(source, *place, "verified")
+    exact = _exact(claimed_words, source_words) or _exact(
+        claimed_words.without_fillers(), source_words.without_fillers()
+    )
+    if exact:
+        return _quote(source, *exact, "verified")
     place = _fuzzy(claimed_words, source_words)
     return _quote(source, *place, "approximate") if place else None
 
@@ -72,6 +75,8 @@ def _quote(source: Layout, start: int, end: int, check: Check) -> Quote:
 
 def _exact(claimed: Words, source: Words) -> tuple[int, int] | None:
     count = len(claimed.words)
+    if not count:
+        return None
     for first in range(len(source.words) - count + 1):
         if source.words[first : first + count] == claimed.words:
             return source.spans[first][0], source.spans[first + count - 1][1]
@@ -90,15 +95,26 @@ def _fuzzy(claimed: Words, source: Words) -> tuple[int, int] | None:
     aligned = source.words[first:last]
     if not aligned or not numbers_kept(claimed.words, aligned) or negations(claimed.words) != negations(aligned):
         return None
+    first, last = _trimmed(source.words, first, last, frozenset(claimed.words))
     return source.spans[first][0], source.spans[last - 1][1]
 
 
+def _trimmed(words: Sequence[str], first: int, last: int, claimed: frozenset[str]) -> tuple[int, int]:
+    """Leave out words at both ends that nobody claimed; the alignment is as long as the claim, whatever fits."""
+
+    def stays(word: str) -> bool:
+        return word in claimed or bool(numbers([word])) or bool(negations([word]))
+
+    kept = [i for i in range(first, last) if stays(words[i])]
+    return (kept[0], kept[-1] + 1) if kept else (first, last)
+
+
 def _covered(words: Sequence[str], start: int, end: int) -> tuple[int, int]:
-    """Return the range of words of which at least half lies in the joined text's part from start to end."""
+    """Return the range of words of which more than half lies in the joined text's part from start to end."""
     covered: list[int] = []
     position = 0
     for i, word in enumerate(words):
-        if 2 * (min(end, position + len(word)) - max(start, position)) >= len(word):
+        if 2 * (min(end, position + len(word)) - max(start, position)) > len(word):
             covered.append(i)
         position += len(word) + 1
     return (covered[0], covered[-1] + 1) if covered else (0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from videochat.answers.numbers import numbers
 from videochat.passages.analyse import analyse
 
 # What people say while they think; leaving it out of a quote changes nothing.
@@ -18,10 +19,11 @@ class Words:
     spans: tuple[tuple[int, int], ...]
 
     def without_fillers(self) -> Words:
-        """Return the words without hesitation and without a word said twice in a row."""
+        """Return the words without hesitation and without a word stammered twice, but with every repeated number."""
         kept: list[int] = []
         for i, word in enumerate(self.words):
-            if word not in _FILLERS and not (kept and self.words[kept[-1]] == word):
+            stammered = bool(kept) and self.words[kept[-1]] == word and len(word) > 1 and not numbers([word])
+            if word not in _FILLERS and not stammered:
                 kept.append(i)
         return Words(tuple(self.words[i] for i in kept), tuple(self.spans[i] for i in kept))
 

@@ -26,7 +26,7 @@ from videochat.jobs.job import Job
 from videochat.jobs.worker import alive_workers
 from videochat.ops.actor import LOCAL
 from videochat.ops.logging import bind_request, configure_logging
-from videochat.settings import LogSettings, Settings, load_settings
+from videochat.settings import Settings, load_settings
 
 Result = TypeVar("Result")
 
@@ -46,10 +46,10 @@ class JobFailedError(VideoChatError):
 
 
 def quiet_settings(**overrides: Any) -> Settings:
-    """Load the settings for a command that people watch: only warnings are logged, unless --debug asks for all."""
-    settings = load_settings(**overrides)
+    """Load the settings for a command that people watch: only errors are logged, unless --debug asks for all."""
     debug = "debug" in structlog.contextvars.get_contextvars()
-    configure_logging(LogSettings(level="DEBUG" if debug else "ERROR", format=settings.log.format))
+    settings = load_settings(**overrides, log={"level": "DEBUG" if debug else "ERROR"})
+    configure_logging(settings.log)
     return settings
 
 

@@ -10,6 +10,7 @@ DBOS runs workflows on an event loop of its own, while everything of ours lives 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -120,6 +121,7 @@ class DbosWorker:
                 "notification_listener_polling_interval_sec": 0.25,  # bounds how long stopping takes
             }
         )
+        _speak_through_our_log()
         _bind(self._steps, home)
         DBOS.launch()
 
@@ -146,6 +148,14 @@ class DbosWorker:
     async def stop(self) -> None:
         """Leave at once; what is in flight is taken over by the next worker."""
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
+
+
+def _speak_through_our_log() -> None:
+    """Take away the handler that DBOS gives itself; that steps are cancelled when we stop is no warning."""
+    logger = logging.getLogger("dbos")
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.ERROR)
 
 
 def _bind(steps: Steps, home: asyncio.AbstractEventLoop) -> None:

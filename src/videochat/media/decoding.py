@@ -14,8 +14,12 @@ from videochat.media.media import AudioReport, Cutting, Limits, Probe
 from videochat.ops.child import Child, ChildEndedError, Message
 
 CHILD = "videochat.media.decoding_child"
-# Nothing here multiplies matrices, and each of their threads would reserve memory that counts.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    # Nothing here multiplies matrices, and each of their threads would reserve memory that counts.
+    "OPENBLAS_NUM_THREADS": "1",
+    # glibc raises this as blocks are freed, and then large ones fragment the heap: the child grew with the recording.
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+}
 CRASHED = "The decoder crashed on this file or needed more than it may use; the file is probably damaged."
 STORAGE_ERRORS: dict[str, type[VideoChatError]] = {"storage": StorageError, "storage_full": StorageFullError}
 

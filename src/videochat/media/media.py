@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from videochat.settings import Settings
+if TYPE_CHECKING:  # the decoder's process has no settings, and reading their module takes as long as all the rest
+    from videochat.settings import Settings
 
 Kind = Literal["video", "audio"]
 Status = Literal["stored", "processing", "ready", "failed"]

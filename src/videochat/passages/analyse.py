@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -46,20 +46,25 @@ def analyse(text: str, *, pairs: bool = True) -> list[Term]:
 
     Without `pairs` each character of a script without spaces is a term of its own: no index does that, comparing does.
     """
-    folded, places = _fold(text)
+    folded, starts, ends = _fold(text)
     kinds = _kinds(folded)
+    unspaced = _pairs if pairs else _singles
     found: list[Term] = []
     for run in _RUN.finditer(kinds):
-        unspaced = _pairs if pairs else _singles
         split = unspaced if kinds[run.start()] == "u" else _words
         for first, last in split(folded, kinds, *run.span()):
-            said = (c for c, kind in zip(folded[first:last], kinds[first:last], strict=True) if kind not in _SILENT)
-            found.append(Term("".join(said)[:MAX_TERM], places[first][0], places[last - 1][1]))
+            term = folded[first:last]
+            if not _SILENT.isdisjoint(kinds[first:last]):
+                term = "".join(c for c, kind in zip(term, kinds[first:last], strict=True) if kind not in _SILENT)
+            found.append(Term(term[:MAX_TERM], starts[first], ends[last - 1]))
     return found
 
 
 def _words(folded: str, kinds: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Part at apostrophes (l'homme), but keep the whole of don't and only the noun of the teacher's."""
+    if "a" not in kinds[start:end]:
+        yield start, end
+        return
     parts = [(start + part.start(), start + part.end()) for part in re.finditer("[wj]+", kinds[start:end])]
     while len(parts) > 1 and folded[slice(*parts[-1])] in _DROPPED_TAILS:
         parts.pop()
@@ -81,18 +86,20 @@ def _singles(_folded: str, kinds: str, start: int, end: int) -> Iterator[tuple[i
     yield from pairwise([*(i for i in range(start, end) if kinds[i] == "u"), end])
 
 
-def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Return the normalised text and, for each of its characters, where it comes from."""
+def _fold(text: str) -> tuple[str, Sequence[int], Sequence[int]]:
+    """Return the normalised text and, for each of its characters, from where to where in the text it comes."""
     if text.isascii():
-        return text.lower(), [(i, i + 1) for i in range(len(text))]
+        return text.lower(), range(len(text)), range(1, len(text) + 1)
     characters: list[str] = []
-    places: list[tuple[int, int]] = []
-    starts = [i for i, character in enumerate(text) if i == 0 or not _composes(character)]
-    for start, end in pairwise([*starts, len(text)]):
+    starts: list[int] = []
+    ends: list[int] = []
+    clusters = [i for i, character in enumerate(text) if i == 0 or not _composes(character)]
+    for start, end in pairwise([*clusters, len(text)]):
         folded = _fold_cluster(text[start:end])
         characters.append(folded)
-        places += [(start, end)] * len(folded)
-    return "".join(characters), places
+        starts += [start] * len(folded)
+        ends += [end] * len(folded)
+    return "".join(characters), starts, ends
 
 
 @lru_cache(maxsize=16_384)
@@ -123,12 +130,10 @@ def _ascii_digit(character: str) -> str:
 
 
 def _kinds(folded: str) -> str:
-    kinds: list[str] = []
-    for character in folded:
-        kind = _kind(character)
+    kinds = [_kind(character) for character in folded]
+    for place, kind in enumerate(kinds):
         if kind == "m":  # a mark is of the kind of what it stands on
-            kind = {"w": "w", "u": "m", "m": "m"}.get(kinds[-1] if kinds else " ", " ")
-        kinds.append(kind)
+            kinds[place] = {"w": "w", "u": "m", "m": "m"}.get(kinds[place - 1] if place else " ", " ")
     for number in _GROUPED_NUMBER.finditer(folded):
         for place in range(*number.span()):
             kinds[place] = "w" if folded[place] != "," else "j"

@@ -69,13 +69,13 @@ def _word_spans(segment: NumberedSegment) -> list[tuple[Word, tuple[int, int]]]:
 def lay_out(segments: Sequence[NumberedSegment]) -> Layout:
     """Join the segments' texts to one text: with spaces, but none between characters of scripts that use none."""
     texts = [" ".join(segment.text.split()) for segment in segments]
-    gaps = ["" if _close(left, right) else " " for left, right in pairwise(texts)]
+    gaps = ["" if _close(left, right) else " " for left, right in pairwise([*texts, ""])]
     spans: list[tuple[int, int]] = []
     position = 0
-    for text, gap in zip(texts, [*gaps, ""], strict=True):
+    for text, gap in zip(texts, gaps, strict=True):
         spans.append((position, position + len(text)))
         position += len(text) + len(gap)
-    joined = "".join(text + gap for text, gap in zip(texts, [*gaps, ""], strict=True))
+    joined = "".join(text + gap for text, gap in zip(texts, gaps, strict=True))
     return Layout(joined, tuple(segments), tuple(spans))
 
 

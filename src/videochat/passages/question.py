@@ -33,7 +33,12 @@ def query_terms(query: str) -> list[str]:
     return list(dict.fromkeys(terms(query)))[:MAX_TERMS]
 
 
-def content_terms(question: str) -> list[str]:
-    """Return the different terms that say what the question is about; all of its terms if these were none."""
+def topic_terms(question: str) -> list[str]:
+    """Return the different terms that say what the question is about; none for "what is this about?"."""
     kept = [term for term in terms(_CHINESE_PHRASES.sub(" ", question)) if term not in _ENGLISH]
-    return list(dict.fromkeys(kept))[:MAX_TERMS] or query_terms(question)
+    return list(dict.fromkeys(kept))[:MAX_TERMS]
+
+
+def content_terms(question: str) -> list[str]:
+    """Return the terms of the question's topic, or all of its terms where it names none."""
+    return topic_terms(question) or query_terms(question)

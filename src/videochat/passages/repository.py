@@ -89,7 +89,8 @@ async def frequencies(session: AsyncSession, wanted: Sequence[str], cap: int) ->
 async def with_all(session: AsyncSession, scope: Scope, wanted: Sequence[str]) -> list[Candidate]:
     """Return passages that hold every term, the newest first."""
     found = matching(session.get_bind().dialect.name, wanted).subquery()
-    query = _candidates(scope).join(found, found.c.id == PassageRow.id).order_by(PassageRow.id.desc())
+    # Ordered by the index's own id, SQLite reads it backwards and stops early: 0.2 ms instead of 80 for a common word.
+    query = _candidates(scope).join(found, found.c.id == PassageRow.id).order_by(found.c.id.desc())
     rows = await session.execute(query.limit(CANDIDATES))
     return [Candidate(**row) for row in rows.mappings()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,11 +13,13 @@ from videochat.passages.index import Mode
 from videochat.passages.repository import Candidate, Scope
 from videochat.transcripts.segment import NumberedSegment
 
-# Terms in more passages than this share say little and cost much: they are not looked up while rarer ones remain.
-COMMON_SHARE = 0.01
-COMMON_AT_LEAST = 200
-COUNT_CAP = 10_000
+# Candidates are looked up by the rarest terms, as many as stand in this many passages together: common terms say little
+# and cost much. In some chosen media more is read, because what is rare in the library may be nowhere in them.
+LIBRARY_ROWS = 4_000
+CHOSEN_ROWS = 20_000
+COUNT_CAP = 50_000
 MAX_LOOKED_UP = 16
+MAX_COMMON = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ async def rank(
         return [], {}
     frequencies = await repository.frequencies(session, wanted, COUNT_CAP)
     weights = {term: bm25.idf(frequency, passages) for term, frequency in frequencies.items()}
-    candidates = await _candidates(session, scope, mode, weights, frequencies, passages)
+    candidates = await _candidates(session, scope, mode, weights, frequencies)
     current = await repository.searched_transcripts(session, {c.media_id for c in candidates})
     best = _best([c for c in candidates if c.transcript_id in current], weights, limit)
     segments = await repository.segments_of(session, [candidate for candidate, _ in best])
@@ -50,22 +53,20 @@ async def _candidates(
     mode: Mode,
     weights: Mapping[str, float],
     frequencies: Mapping[str, int],
-    passages: int,
 ) -> list[Candidate]:
     if mode == "all":
         return await repository.with_all(session, scope, list(weights)) if all(frequencies.values()) else []
-    known = sorted((term for term, n in frequencies.items() if n), key=lambda term: frequencies[term])
-    rare = [term for term in known if frequencies[term] <= max(COMMON_AT_LEAST, COMMON_SHARE * passages)]
-    found = await _with_any(session, scope, rare, weights)
-    # Rare in the whole library may mean nowhere in this scope: then the common terms are all there is.
-    return found or await _with_any(session, scope, [term for term in known if term not in rare], weights)
+    known = sorted((term for term, n in frequencies.items() if n), key=lambda term: (frequencies[term], term))
+    rarest = _rarest(known, frequencies, LIBRARY_ROWS if scope.media is None else CHOSEN_ROWS)
+    found = await repository.with_any(session, scope, {term: weights[term] for term in rarest}) if rarest else []
+    for term in known[len(rarest) : len(rarest) + MAX_COMMON]:
+        found = found or await repository.with_all(session, scope, [term])
+    return found
 
 
-async def _with_any(
-    session: AsyncSession, scope: Scope, wanted: Sequence[str], weights: Mapping[str, float]
-) -> list[Candidate]:
-    looked_up = {term: weights[term] for term in wanted[:MAX_LOOKED_UP]}
-    return await repository.with_any(session, scope, looked_up) if looked_up else []
+def _rarest(known: Sequence[str], frequencies: Mapping[str, int], rows: int) -> list[str]:
+    together = accumulate(frequencies[term] for term in known)
+    return [term for term, sum_so_far in zip(known, together, strict=True) if sum_so_far <= rows][:MAX_LOOKED_UP]
 
 
 def _best(candidates: Sequence[Candidate], weights: Mapping[str, float], limit: int) -> list[tuple[Candidate, float]]:

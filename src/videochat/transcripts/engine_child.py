@@ -14,6 +14,8 @@ from structlog.contextvars import bound_contextvars
 
 from videochat.errors import VideoChatError
 from videochat.ops.child import Message, serve
+from videochat.ops.logging import configure_logging
+from videochat.settings import load_settings
 from videochat.transcripts.catalogue import Catalogue, engine_named, installed
 from videochat.transcripts.transcriber import EngineSpec, Options, Transcriber
 
@@ -54,4 +56,5 @@ class EngineChild:
 
 
 if __name__ == "__main__":
+    configure_logging(load_settings().log)
     serve(EngineChild(installed()).handle)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media_files import RATE, Samples, silence, speech_like, talk
 
+from media_files import RATE, Samples, silence, speech_like, talk
 from videochat.media.audio import FRAME_SECONDS, AudioWindow, Peaks, VoiceActivity, WindowCutter, levels
 from videochat.media.media import Cutting
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from media_files import (
     HOSTILE,
     RATE,
@@ -15,12 +16,12 @@ from media_files import (
     silence,
     speech_like,
     wav_header,
+    with_late_sound,
     without_sound,
     write_audio,
     write_film,
     write_wav,
 )
-
 from videochat.errors import MediaError
 from videochat.media.container import Samples, decode, probe, write_flac
 from videochat.media.media import Limits
@@ -126,36 +127,16 @@ def test_damaged_packets_are_left_out_and_times_stay_right(tmp_path: Path) -> No
     path.write_bytes(damaged)
     sound = decoded(path)
     assert sound.size / RATE == pytest.approx(12, abs=0.3)
-    last = np.flatnonzero(np.abs(sound.astype(np.int32)) < 100)
-    assert last.size  # the pause is there
     assert np.std(sound[int(4.5 * RATE) : int(7.5 * RATE)]) < 20
     assert np.std(sound[int(8.5 * RATE) : int(11.5 * RATE)]) > 500
 
 
 def test_missing_sound_at_the_start_keeps_the_times_of_the_film(tmp_path: Path) -> None:
     """Sound that begins two seconds after the picture is heard at two seconds."""
-    path = write_film(tmp_path / "content", 5, np.concatenate((np.zeros(0, np.int16), speech_like(3))))
-    late = _delayed(path, tmp_path / "late", 2.0)
-    sound = decoded(late)
+    film = write_film(tmp_path / "content", 5, speech_like(3))
+    sound = decoded(with_late_sound(film, tmp_path / "late", 2.0))
     loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 1000)
     assert loud[0] / RATE == pytest.approx(2.0, abs=0.15)
-
-
-def _delayed(source: Path, target: Path, seconds: float) -> Path:
-    """Copy the packets of a film, the sound with later time stamps."""
-    import av  # noqa: PLC0415  # only this helper rewrites packets
-
-    with av.open(str(source)) as film, av.open(str(target), "w", format="matroska") as output:
-        streams = {stream.index: output.add_stream_from_template(stream) for stream in film.streams}
-        for packet in film.demux():
-            if packet.dts is None:
-                continue
-            if packet.stream.type == "audio":
-                shift = round(seconds / packet.time_base)
-                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-            packet.stream = streams[packet.stream.index]
-            output.mux(packet)
-    return target
 
 
 def test_a_few_megabytes_cannot_become_hours(tmp_path: Path) -> None:

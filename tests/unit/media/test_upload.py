@@ -12,6 +12,10 @@ from videochat.errors import MediaError, StorageError, TooLargeError
 from videochat.media.upload import BATCH_BYTES, Receiver
 
 
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def test_what_comes_in_is_what_is_kept(tmp_path: Path) -> None:
     """Bytes, size and hash are those of the chunks in order, across several batches."""
     chunks = [bytes([n]) * 300_000 for n in range(20)]
@@ -23,14 +27,14 @@ async def test_what_comes_in_is_what_is_kept(tmp_path: Path) -> None:
     assert received.path.read_bytes() == whole
     assert (received.size, received.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
     await received.discard()
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 def test_a_declared_size_that_is_too_large_is_refused_before_a_byte(tmp_path: Path) -> None:
     """Nothing is even created."""
     with pytest.raises(TooLargeError):
         Receiver(tmp_path, max_bytes=10, size=11)
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_more_than_allowed_is_refused_on_the_way(tmp_path: Path) -> None:
@@ -39,7 +43,7 @@ async def test_more_than_allowed_is_refused_on_the_way(tmp_path: Path) -> None:
         async with Receiver(tmp_path, max_bytes=3 * BATCH_BYTES) as receiver:
             for _ in range(4):
                 await receiver.write(b"x" * BATCH_BYTES)
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_an_empty_file_is_no_media(tmp_path: Path) -> None:
@@ -48,14 +52,14 @@ async def test_an_empty_file_is_no_media(tmp_path: Path) -> None:
         async with Receiver(tmp_path, max_bytes=10) as receiver:
             await receiver.finish()
     assert caught.value.reason == "media_empty"
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_leaving_early_removes_everything(tmp_path: Path) -> None:
     """A client that goes away leaves nothing behind."""
     async with Receiver(tmp_path, max_bytes=10**8) as receiver:
         await receiver.write(b"x" * BATCH_BYTES)
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_a_cancelled_upload_removes_everything(tmp_path: Path) -> None:
@@ -72,7 +76,7 @@ async def test_a_cancelled_upload_removes_everything(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_an_unwritable_folder_is_a_clear_error(tmp_path: Path) -> None:

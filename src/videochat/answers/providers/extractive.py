@@ -14,7 +14,7 @@ from videochat.answers.chat import NOTHING_FOUND, language_of
 from videochat.answers.provider import Piece, Request, Source
 from videochat.passages.analyse import analyse, terms
 from videochat.passages.passage import Layout
-from videochat.passages.question import content_terms
+from videochat.passages.question import topic_terms
 from videochat.passages.snippet import best_excerpt, clip
 from videochat.settings import AiSettings
 
@@ -25,6 +25,10 @@ MAX_QUOTE = 400
 SHARE_OF_BEST = 0.5
 
 INTRODUCTION = {"en": "Passages that mention {words}:", "zh": "这些段落提到{words}："}
+NO_TOPIC = {
+    "en": "No language model is configured, so only what was said can be found: ask with words that may occur in the recordings.",
+    "zh": "没有配置语言模型，只能查找说过的话：请用录音中可能出现的词语提问。",
+}
 _BRACKETS = str.maketrans("[]", "()")
 
 
@@ -50,7 +54,11 @@ class Extractive:
 
     async def answer(self, request: Request) -> AsyncGenerator[Piece, None]:
         language = language_of(request.question)
-        weights = _weights(content_terms(request.question), request.sources)
+        wanted = topic_terms(request.question)
+        if not wanted:
+            yield NO_TOPIC[language]
+            return
+        weights = _weights(wanted, request.sources)
         matches = _diverse(_matches(request.sources, weights))
         if not matches:
             yield NOTHING_FOUND[language]

@@ -40,7 +40,7 @@ class LocalBlobs:
 
     async def size(self, key: str) -> int:
         path = self._path(key)
-        with _known(key), _clear_errors("reading"):
+        with _clear_errors("reading"), _known(key):
             return (await asyncio.to_thread(path.stat)).st_size
 
     async def exists(self, key: str) -> bool:
@@ -48,10 +48,10 @@ class LocalBlobs:
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         path = self._path(key)
-        with _known(key), _clear_errors("reading"):
+        with _clear_errors("reading"), _known(key):
             file = await asyncio.to_thread(path.open, "rb")
         try:
-            async for block in _blocks(file, start, end, key):
+            async for block in _blocks(file, start, end):
                 yield block
         finally:
             file.close()  # only gives the descriptor back: nothing was written
@@ -120,8 +120,8 @@ class LocalBlobs:
             folder = folder.parent
 
 
-async def _blocks(file: BinaryIO, start: int, end: int | None, key: str) -> AsyncIterator[bytes]:
-    with _known(key), _clear_errors("reading"):
+async def _blocks(file: BinaryIO, start: int, end: int | None) -> AsyncIterator[bytes]:
+    with _clear_errors("reading"):
         position = await asyncio.to_thread(file.seek, start)
         while end is None or position < end:
             wanted = READ_BYTES if end is None else min(READ_BYTES, end - position)
@@ -169,7 +169,5 @@ def _known(key: str) -> Iterator[None]:
 def _clear_errors(doing: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise  # only the caller knows whether that is a file of ours
     except OSError as error:
         raise from_os_error(error, doing) from error
