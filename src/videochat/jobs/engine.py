@@ -102,12 +102,14 @@ class DbosWorker:
         self._url = url
         self._steps = steps
         self._settings = settings
+        self._home: _Home
 
     async def start(self, executor_id: str) -> None:
         """Take part under this name, which no other process may have had before."""
-        await asyncio.to_thread(self._launch, executor_id, asyncio.get_running_loop())
+        self._home = _Home(asyncio.get_running_loop())
+        await asyncio.to_thread(self._launch, executor_id)
 
-    def _launch(self, executor_id: str, home: asyncio.AbstractEventLoop) -> None:
+    def _launch(self, executor_id: str) -> None:
         # In a thread, because DBOS's asynchronous functions would put their own executor into our loop.
         self._register_queues()  # before the launch, which otherwise looks for new queues only a second later
         DBOS(
@@ -122,7 +124,7 @@ class DbosWorker:
             }
         )
         _speak_through_our_log()
-        _bind(self._steps, home)
+        _bind(self._steps, self._home)
         DBOS.launch()
 
     def _register_queues(self) -> None:
@@ -148,6 +150,7 @@ class DbosWorker:
     async def stop(self) -> None:
         """Leave at once; what is in flight is taken over by the next worker."""
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
+        await self._home.cancel_all()  # only now: a step that failed because we stop would end its job
 
 
 def _speak_through_our_log() -> None:
@@ -158,7 +161,34 @@ def _speak_through_our_log() -> None:
     logger.setLevel(logging.ERROR)
 
 
-def _bind(steps: Steps, home: asyncio.AbstractEventLoop) -> None:
+class _Home:
+    """The loop that everything of ours lives on, and what DBOS has in flight there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do the work at home and wait for it on the loop of the caller, whose cancellation cancels it."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop))
+
+    async def cancel_all(self) -> None:
+        """Cancel what is in flight and wait until it has cleaned up; called at home."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tracked(self, work: Coroutine[Any, Any, Result]) -> Result:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return await work
+        finally:
+            self._tasks.discard(task)
+
+
+def _bind(steps: Steps, home: _Home) -> None:
     """Register the workflows with DBOS, bound to these steps."""
     durable = _DurableSteps(steps, home)
 
@@ -193,7 +223,7 @@ async def _to_the_end(run: Run, work: Awaitable[None], durable: _DurableSteps) -
 class _DurableSteps:
     """The pipeline's steps, each remembered by DBOS once it has ended."""
 
-    def __init__(self, steps: Steps, home: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, steps: Steps, home: _Home) -> None:
         self._home = home
         self.begin = self._durable("begin", steps.begin)
         self.really_cut = self._durable("cut", steps.cut)
@@ -219,8 +249,7 @@ class _DurableSteps:
             should_retry=_may_succeed_later,
         )
         async def remembered(job_id: str, attempt: int, *arguments: Any) -> Result:
-            work = asyncio.run_coroutine_threadsafe(step(Run(job_id, attempt), *arguments), self._home)
-            return await asyncio.wrap_future(work)
+            return await self._home.run(step(Run(job_id, attempt), *arguments))
 
         async def call(run: Run, *arguments: Any) -> Result:
             return await remembered(run.job_id, run.attempt, *arguments)

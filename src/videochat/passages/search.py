@@ -17,7 +17,7 @@ from videochat.transcripts.segment import NumberedSegment
 # and cost much. In some chosen media more is read, because what is rare in the library may be nowhere in them.
 LIBRARY_ROWS = 4_000
 CHOSEN_ROWS = 20_000
-COUNT_CAP = 50_000
+COUNT_CAP = 10_000
 MAX_LOOKED_UP = 16
 MAX_COMMON = 4
 
@@ -38,6 +38,7 @@ async def rank(
     passages = await repository.count(session)
     if not wanted or not passages:
         return [], {}
+    await repository.use_the_index(session)
     frequencies = await repository.frequencies(session, wanted, COUNT_CAP)
     weights = {term: bm25.idf(frequency, passages) for term, frequency in frequencies.items()}
     candidates = await _candidates(session, scope, mode, weights, frequencies)
