@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 PAGE   := src/videochat/web/page/index.html
 UI     := $(shell find ui -type f -not -path 'ui/node_modules/*' 2>/dev/null)
 
-.PHONY: help setup demo test serve check bench page lock clean
+.PHONY: help setup demo test serve check bench page docs lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -53,6 +53,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page && cd ui && npm run check; \
 		else echo "no npm: the page's own checks are left out"; fi
 
@@ -66,3 +67,6 @@ lock: $(READY)
 
 clean:
 	rm -rf $(VENV) dist ui/node_modules src/videochat/web/page
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py

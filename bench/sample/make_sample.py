@@ -135,8 +135,6 @@ def _frames(shown: list[float], duration: float) -> Iterator[av.VideoFrame]:
         yield frame
 
 
-
-
 def _sound(samples: Samples) -> Iterator[av.AudioFrame]:
     resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000, frame_size=960)
     frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
@@ -153,7 +151,12 @@ def main() -> None:
     samples, sentences, shown = lecture()
     write_webm(folder / "lecture.webm", samples, shown)
     (folder / "lecture.txt").write_text("".join(f"{sentence['text']}\n" for sentence in sentences))
-    about = {"title": TITLE, "question": QUESTION, "answer_words": ANSWER.lower().rstrip(".").split(), "sentences": sentences}
+    about = {
+        "title": TITLE,
+        "question": QUESTION,
+        "answer_words": ANSWER.lower().rstrip(".").split(),
+        "sentences": sentences,
+    }
     (folder / "lecture.json").write_text(json.dumps(about, indent=1) + "\n")
 
 

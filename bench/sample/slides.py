@@ -108,7 +108,11 @@ def title() -> Slide:
 
 
 def green() -> Slide:
-    slide = _page("Green is for work", ["One chemical makes it green", "It catches the light of the sun", "The tree makes sugar"], GREEN)
+    slide = _page(
+        "Green is for work",
+        ["One chemical makes it green", "It catches the light of the sun", "The tree makes sugar"],
+        GREEN,
+    )
     sun(slide, (830, 200), 52)
     arrow(slide, (895, 255), (960, 315))
     leaf(slide, (1040, 400), 270, GREEN, 20)
@@ -120,7 +124,11 @@ def green() -> Slide:
 
 
 def shorter_days() -> Slide:
-    slide = _page("The days become shorter", ["The tree gets ready for winter", "It takes back what it can use", "The green goes first"], NIGHT)
+    slide = _page(
+        "The days become shorter",
+        ["The tree gets ready for winter", "It takes back what it can use", "The green goes first"],
+        NIGHT,
+    )
     slide.text((1000, 232), "light in a day", 30, SOFT, anchor="mm")
     for month, (name, height) in enumerate((("J", 260), ("A", 230), ("S", 190), ("O", 150), ("N", 112))):
         x = 820 + 80 * month
@@ -148,7 +156,11 @@ def red() -> Slide:
 
 
 def circle() -> Slide:
-    slide = _page("The story begins again", ["Leaves turn into new soil", "The tree survives the winter", "Green comes back in spring"], SOIL)
+    slide = _page(
+        "The story begins again",
+        ["Leaves turn into new soil", "The tree survives the winter", "Green comes back in spring"],
+        SOIL,
+    )
     center, radius = (990.0, 400.0), 165.0
     for season, color in enumerate((GREEN, YELLOW, RED, SOIL)):
         angle = season * math.pi / 2 - math.pi / 2

@@ -44,11 +44,18 @@ class Child:
     @classmethod
     async def start(cls, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Child:
         """Start `python -m module`, whose main calls `serve()`."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            limit=LINE_LIMIT, env={**os.environ, **(environment or {}), "VIDEOCHAT_PARENT": str(os.getpid())},
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                sys.executable, "-m", module, *arguments,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                limit=LINE_LIMIT, env={**os.environ, **(environment or {}), "VIDEOCHAT_PARENT": str(os.getpid())},
+            )
         )  # fmt: skip
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await cls(await starting, module).kill()  # who is cancelled while starting leaves no orphan
+            raise
         log.debug("child.started", child=module, pid=process.pid)
         return cls(process, module)
 
