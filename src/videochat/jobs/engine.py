@@ -175,7 +175,8 @@ class _Home:
     async def cancel_all(self) -> None:
         """Cancel what is in flight and wait until it has cleaned up; called at home."""
         for task in self._tasks:
-            task.cancel()
+            if not task.cancelling():  # a second cancel would interrupt the cleaning up after the first
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _tracked(self, work: Coroutine[Any, Any, Result]) -> Result:
