@@ -1,7 +1,8 @@
 """A tiny Whisper in CTranslate2's format, written with numpy alone, that says known words whatever it hears.
 
-It takes the real path through faster-whisper and CTranslate2 and proves the plumbing, never the recognition. Everything is
-zero but the decoder's position encodings: position k points at the embedding of the k-th scripted token.
+It takes the real path through faster-whisper and CTranslate2 and proves the plumbing, never the recognition. Position k of
+the decoder points at the embedding of the k-th scripted token, so strongly that nothing else matters; the encoder and the
+attention to it are random, because word times come from attention that differs from frame to frame.
 """
 
 from __future__ import annotations
@@ -74,8 +75,9 @@ def _specification(vocabulary: list[str], script: list[str]) -> Any:
     random = np.random.default_rng(0)
     embeddings = random.standard_normal((len(vocabulary), WIDTH)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    _silence_encoder(spec.encoder)
+    _random_encoder(spec.encoder, random)
     _script_decoder(spec.decoder, embeddings, [vocabulary.index(token) for token in [*script, END]])
+    _random_attention(spec.decoder, random)
     spec.register_vocabulary(vocabulary)
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [vocabulary.index(END)]
@@ -84,10 +86,10 @@ def _specification(vocabulary: list[str], script: list[str]) -> Any:
     return spec
 
 
-def _silence_encoder(encoder: Any) -> None:
-    encoder.conv1.weight, encoder.conv1.bias = _zeros(WIDTH, MELS, 3), _zeros(WIDTH)
-    encoder.conv2.weight, encoder.conv2.bias = _zeros(WIDTH, WIDTH, 3), _zeros(WIDTH)
-    encoder.position_encodings.encodings = _zeros(FRAMES, WIDTH)
+def _random_encoder(encoder: Any, random: np.random.Generator) -> None:
+    encoder.conv1.weight, encoder.conv1.bias = _noise(random, WIDTH, MELS, 3), _zeros(WIDTH)
+    encoder.conv2.weight, encoder.conv2.bias = _noise(random, WIDTH, WIDTH, 3), _zeros(WIDTH)
+    encoder.position_encodings.encodings = _noise(random, FRAMES, WIDTH)
     _norm(encoder.layer_norm)
     for layer in encoder.layer:
         _attention(layer.self_attention, 3 * WIDTH, WIDTH)
@@ -108,6 +110,12 @@ def _script_decoder(decoder: Any, embeddings: Floats, tokens: list[int]) -> None
         _feed_forward(layer.ffn)
 
 
+def _random_attention(decoder: Any, random: np.random.Generator) -> None:
+    for layer in decoder.layer:
+        queries, keys_and_values = layer.attention.linear[:2]
+        queries.weight, keys_and_values.weight = _noise(random, WIDTH, WIDTH), _noise(random, 2 * WIDTH, WIDTH)
+
+
 def _attention(attention: Any, *outputs: int) -> None:
     _norm(attention.layer_norm)
     for linear, size in zip(attention.linear, outputs, strict=True):
@@ -126,3 +134,7 @@ def _norm(layer: Any) -> None:
 
 def _zeros(*shape: int) -> Floats:
     return np.zeros(shape, np.float32)
+
+
+def _noise(random: np.random.Generator, *shape: int) -> Floats:
+    return (random.standard_normal(shape) * 0.3).astype(np.float32)
