@@ -50,6 +50,7 @@ def test_upload_watch_read_ask_and_check(page: Page, serve: Callable[..., Servic
     recording = tmp_path / "lecture.webm"
     recording.write_bytes(SAMPLE.read_bytes())
     page.goto(serve().url)
+    expect(page.get_by_test_id("empty")).to_be_visible(timeout=LONG)  # the page has loaded the library
     page.get_by_test_id("upload-input").set_input_files(recording)
     row = page.get_by_test_id("media-row").first
     expect(row).to_be_visible(timeout=LONG)
@@ -98,6 +99,7 @@ def test_a_bad_file_is_said_in_a_notice(page: Page, serve: Callable[..., Service
     """What the service refuses is shown with its reason, and the library stays empty."""
     (tmp_path / "notes.mp4").write_text("this is no recording")
     page.goto(serve().url)
+    expect(page.get_by_test_id("empty")).to_be_visible(timeout=LONG)  # the page has loaded the library
     page.get_by_test_id("upload-input").set_input_files(tmp_path / "notes.mp4")
     expect(page.get_by_text("cannot be read as audio or video").first).to_be_visible(timeout=LONG)
     assert page.get_by_test_id("media-row").count() == 0
