@@ -12,7 +12,7 @@ import numpy as np
 from videochat.media.container import RATE, decode
 from videochat.media.media import Limits
 
-SAMPLE = resources.files("videochat.sample") / "lecture.webm"
+SAMPLE = resources.files("videochat.sample") / "lecture.mp4"
 
 
 def lecture_wav(path: Path, seconds: int = 4, times: int = 1) -> Path:

@@ -106,14 +106,14 @@ def _with_room_tone(samples: Samples) -> Samples:
     return np.clip(samples + noise, -32768, 32767).astype(np.int16)
 
 
-def write_webm(path: Path, samples: Samples, shown: list[float]) -> None:
-    """Write VP9 and Opus, which every browser plays."""
-    with av.open(str(path), "w", format="webm", options={"cues_to_front": "1"}) as container:
-        video = container.add_stream("libvpx-vp9", rate=FRAMES_PER_SECOND)
+def write_mp4(path: Path, samples: Samples, shown: list[float]) -> None:
+    """Write H.264 and AAC, which every browser plays."""
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        video = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         video.width, video.height, video.pix_fmt = 1280, 720, "yuv420p"
-        video.options = {"crf": "34", "b": "0", "cpu-used": "4", "g": "50", "row-mt": "1"}
-        audio = container.add_stream("libopus", rate=48_000, layout="mono")
-        audio.bit_rate = 48_000
+        video.options = {"crf": "26", "preset": "slow", "tune": "stillimage", "g": "25"}
+        audio = container.add_stream("aac", rate=48_000, layout="mono")
+        audio.bit_rate = 96_000
         for packet in _encoded(video, _frames(shown, samples.size / RATE)):
             container.mux(packet)
         for packet in _encoded(audio, _sound(samples)):
@@ -136,7 +136,7 @@ def _frames(shown: list[float], duration: float) -> Iterator[av.VideoFrame]:
 
 
 def _sound(samples: Samples) -> Iterator[av.AudioFrame]:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000, frame_size=960)
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=48_000, frame_size=1024)
     frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
     frame.sample_rate = RATE
     frame.pts = 0
@@ -149,7 +149,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     folder.mkdir(parents=True, exist_ok=True)
     samples, sentences, shown = lecture()
-    write_webm(folder / "lecture.webm", samples, shown)
+    write_mp4(folder / "lecture.mp4", samples, shown)
     (folder / "lecture.txt").write_text("".join(f"{sentence['text']}\n" for sentence in sentences))
     about = {
         "title": TITLE,

@@ -47,7 +47,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def test_upload_watch_read_ask_and_check(page: Page, serve: Callable[..., Service], tmp_path: Path) -> None:
     """Upload → live progress → click a segment → ask → click a citation → the player stands at that second."""
-    recording = tmp_path / "lecture.webm"
+    recording = tmp_path / "lecture.mp4"
     recording.write_bytes(SAMPLE.read_bytes())
     page.goto(serve().url)
     expect(page.get_by_test_id("empty")).to_be_visible(timeout=LONG)  # the page has loaded the library
@@ -65,6 +65,7 @@ def test_upload_watch_read_ask_and_check(page: Page, serve: Callable[..., Servic
     spoken.click()
     player = page.get_by_test_id("player")
     page.wait_for_function("document.querySelector('[data-testid=player]').currentTime > 10")
+    assert player.evaluate("video => video.error && video.error.message") is None
 
     expect(page.get_by_test_id("media-progress")).to_have_count(0, timeout=LONG)
 

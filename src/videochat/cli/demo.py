@@ -28,7 +28,7 @@ async def _demo(settings: Settings) -> None:
 
 
 async def _show(app: App, title: str, question: str) -> None:
-    with resources.as_file(SAMPLE / "lecture.webm") as recording:
+    with resources.as_file(SAMPLE / "lecture.mp4") as recording:
         # A first look must not wait for a model from the network: what is on this machine will do.
         media, transcript = await transcribed(app, str(recording), {}, fetch=False)
     typer.echo(f"\n{title}\n{'=' * len(title)}\n")
