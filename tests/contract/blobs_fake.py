@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from videochat.errors import NotFoundError
+from videochat.store.blob import check_key
 
 
 class MemoryBlobs:
@@ -18,14 +19,14 @@ class MemoryBlobs:
         self.content: dict[str, bytes] = {}
 
     async def put(self, key: str, source: Path) -> None:
-        self.content[key] = await asyncio.to_thread(source.read_bytes)
+        self.content[check_key(key)] = await asyncio.to_thread(source.read_bytes)
         await asyncio.to_thread(source.unlink)
 
     async def size(self, key: str) -> int:
         return len(self._known(key))
 
     async def exists(self, key: str) -> bool:
-        return key in self.content
+        return check_key(key) in self.content
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         content = self._known(key)[start:end]
@@ -40,12 +41,12 @@ class MemoryBlobs:
             yield Path(file.name)
 
     async def delete(self, key: str) -> None:
-        self.content.pop(key, None)
+        self.content.pop(check_key(key), None)
 
     async def ping(self) -> None:
         """Memory is always there."""
 
     def _known(self, key: str) -> bytes:
-        if key not in self.content:
+        if check_key(key) not in self.content:
             raise NotFoundError
         return self.content[key]

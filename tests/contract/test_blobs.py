@@ -1,4 +1,4 @@
-"""What every blob store keeps to: the one in memory, the one on disk, and those to come."""
+"""What every blob store keeps to: the one in memory, the one on disk, the one in a bucket."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 
 from contract.blobs_fake import MemoryBlobs
-from videochat.errors import NotFoundError
+from videochat.app import open_blobs
+from videochat.errors import NotFoundError, StorageError
+from videochat.ops.resources import Space
 from videochat.store.blob import Blobs
-from videochat.store.blobs.local import LocalBlobs
+from videochat.store.work import Workplace
 
 KEY = "media/3f/3fa9"
 CONTENT = bytes(range(256)) * 5000
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "file", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
-    return MemoryBlobs() if request.param == "memory" else LocalBlobs.from_url(f"file://{tmp_path / 'blobs'}")
+    if request.param == "memory":
+        return MemoryBlobs()
+    url = f"file://{tmp_path / 'blobs'}" if request.param == "file" else request.getfixturevalue("bucket").url
+    return open_blobs(url, Workplace(tmp_path / "work", Space(tmp_path, reserve=0)))
 
 
 @pytest.fixture
@@ -42,7 +47,8 @@ async def test_what_is_put_is_read(blobs: Blobs, source: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(0, 0), (0, 1), (10, 20), (700_000, None), (1_279_999, 1_280_000), (1_279_999, 9_999_999)]
+    ("start", "end"),
+    [(0, 0), (0, 1), (10, 20), (700_000, None), (1_279_999, 1_280_000), (1_279_999, 9_999_999), (1_280_000, None)],
 )
 async def test_ranges(blobs: Blobs, source: Path, start: int, end: int | None) -> None:
     """A range is read from start up to, not including, end, and ends with the blob."""
@@ -104,3 +110,17 @@ async def test_keys_are_apart(blobs: Blobs, source: Path, tmp_path: Path) -> Non
 async def test_ping(blobs: Blobs) -> None:
     """A store that can be written says nothing, and keeps nothing of the attempt."""
     await blobs.ping()
+
+
+@pytest.mark.parametrize(
+    "key", ["../x", "a/../b", "/etc/passwd", "", "a//b", "a/.b", "A b", "a/", "a\n", "a\0b", ".temporary/x", ".ping"]
+)
+async def test_a_key_cannot_lead_out_of_the_store(blobs: Blobs, source: Path, key: str) -> None:
+    """Keys are ours; one that is not is refused by every method, and a source is left where it is."""
+    for refused in (blobs.exists(key), blobs.size(key), blobs.delete(key), blobs.put(key, source), read(blobs, key)):
+        with pytest.raises(StorageError):
+            await refused
+    with pytest.raises(StorageError):
+        async with blobs.local(key):
+            pass
+    assert await asyncio.to_thread(source.exists)

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from videochat.errors import ConfigurationError, StorageError
 from videochat.store import artefacts, events
-from videochat.store.events import EventFeed
+from videochat.store.feed import EventFeed
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
 from videochat.store.tables import Base

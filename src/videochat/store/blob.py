@@ -1,18 +1,27 @@
-"""Where large things are kept: the port. Adapters live in blobs/."""
+"""Where large things are kept: the port. Adapters live in blobs/.
+
+The scheme of STORAGE__URL names the entry point of `videochat.blobs` whose `from_url(url, workplace)` makes the store; it
+raises ConfigurationError.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
+
+from videochat.errors import StorageError
+
+KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
 class Blobs(Protocol):
     """A flat store of files under keys such as `media/3f/3fa9…`.
 
     A key is written whole or not at all and its content never changes. Keys are made by VideoChat, never by a user.
-    Errors: NotFoundError for an unknown key, StorageFullError, StorageError.
+    Errors: NotFoundError for an unknown key, StorageFullError, StorageUnavailableError, StorageError.
     """
 
     async def put(self, key: str, source: Path) -> None:
@@ -42,3 +51,10 @@ class Blobs(Protocol):
     async def ping(self) -> None:
         """Raise StorageError when the store cannot be written."""
         ...
+
+
+def check_key(key: str) -> str:
+    """Return the key. Raises StorageError for one that VideoChat does not make: it could lead out of the store."""
+    if KEY.fullmatch(key) is None or ".." in key:
+        raise StorageError("The key of a blob holds characters that are not allowed.")
+    return key

@@ -38,15 +38,27 @@ def _migrate(url: URL) -> None:
         with _file_lock(sync):
             engine = create_engine(sync, poolclass=NullPool)
             with engine.connect() as connection:
-                if _revision(connection) != newest_revision():
-                    _upgrade(connection)
+                _bring_up(connection, _revision(connection))
     except OperationalError as error:
         log.warning("migration.failed", error=str(error.orig))
         raise StorageError("The database cannot be opened: check DATABASE__URL, DATA_DIR and their rights.") from error
 
 
 def newest_revision() -> str | None:
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    return _scripts().get_current_head()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def _bring_up(connection: Connection, found: str | None) -> None:
+    """Upgrade unless it is done, or a later version has done more: that only adds, so this one can work on it."""
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if found is not None and found not in known:
+        log.warning("migration.newer", revision=found, known=newest_revision())
+    elif found != newest_revision():
+        _upgrade(connection)
 
 
 def _revision(connection: Connection) -> str | None:

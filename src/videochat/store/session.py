@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,20 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from videochat.errors import BusyError, ConfigurationError, StorageError, StorageFullError, from_os_error
+from videochat.errors import (
+    BusyError,
+    ConfigurationError,
+    DatabaseUnavailableError,
+    StorageError,
+    StorageFullError,
+    from_os_error,
+)
 
 log = structlog.get_logger(__name__)
 
 BUSY_TIMEOUT_MS = 30_000
 READ_ONLY = "videochat_read_only"
+DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
 
 
 class Database:
@@ -39,16 +48,23 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """Open a session that sees one consistent state and never waits for writers on SQLite."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as session:
-            with _clear_errors():
+        session = AsyncSession(self._reader, expire_on_commit=False)
+        with _clear_errors():
+            try:
                 yield session
+            finally:
+                await _whole(session.close())
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a session that is committed when the block ends without an error and rolled back otherwise."""
+        session = AsyncSession(self.engine, expire_on_commit=False)
         with _clear_errors():
-            async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            try:
                 yield session
+                await _whole(session.commit())
+            finally:
+                await _whole(session.close())
 
     async def ping(self) -> None:
         async with self.read() as session:
@@ -56,6 +72,16 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work to its end even if we are cancelled meanwhile: a torn commit or a torn return to the pool helps nobody."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 class _clear_errors:  # noqa: N801  # reads as a statement
@@ -76,8 +102,10 @@ def _translated(error: OperationalError) -> StorageError | BusyError:
         return BusyError("The database is busy; try again.")
     if code in {"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"}:
         return StorageError("The database cannot be written: check DATA_DIR and its rights.")
+    if getattr(error.orig, "sqlstate", None) == DISK_FULL:
+        return StorageFullError()
     log.error("database.failed", error=str(error.orig))
-    return StorageError("The database does not answer; see the log of the service.")
+    return DatabaseUnavailableError()
 
 
 def parse_url(url: str) -> URL:

@@ -80,6 +80,15 @@ class WindowRow(Base):
     speech: Mapped[float]
 
 
+class LeftoverRow(Base):
+    """Content whose last medium was deleted: what was derived from it is removed, and looked for once more later."""
+
+    __tablename__ = "leftovers"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime]
+
+
 class TranscriptRow(Base):
     """One transcription of one medium; the newest one is shown."""
 
@@ -173,12 +182,13 @@ class AnswerRow(Base):
 
 
 class JobRow(Base):
-    """Work that was asked for, as its owner sees it; the engine keeps its own books."""
+    """Work that was asked for, as its owner sees it. `work` is the fingerprint of content and parameters."""
 
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_media_created", "media_id", "created_at"),
         Index("ix_jobs_status_changed", "status", "changed_at"),
+        Index("ix_jobs_work", "work"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -193,10 +203,67 @@ class JobRow(Base):
     attempts: Mapped[int]
     error: Mapped[dict[str, Any] | None]
     request_id: Mapped[str | None] = mapped_column(String(80))
+    work: Mapped[str | None] = mapped_column(String(64))
+    windows: Mapped[int | None]
+    audio_seconds: Mapped[float | None]
+    rate: Mapped[float | None]
+    rated_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class TaskRow(Base):
+    """A part of a job that waits in a queue (`worker` is NULL) or that a worker has taken.
+
+    `not_before` keeps what failed a moment ago waiting; `taken_at` is when it was taken.
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (Index("ix_tasks_queue", "queue", "worker", "priority"),)
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    n: Mapped[int]
+    queue: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(80), index=True)
+    priority: Mapped[int]
+    tries: Mapped[int]
+    failures: Mapped[int]
+    not_before: Mapped[datetime]
+    worker: Mapped[str | None] = mapped_column(String(80), index=True)
+    created_at: Mapped[datetime]
+
+
+class ShareRow(Base):
+    """How many windows an owner has been given, in the virtual time of fair queueing."""
+
+    __tablename__ = "shares"
+
+    owner: Mapped[str] = mapped_column(String(80), primary_key=True)
+    served: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChoreRow(Base):
+    """Work that is due from time to time, and when it is due next; whoever moves the time on does it."""
+
+    __tablename__ = "chores"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    due_at: Mapped[datetime]
+
+
+class HearingRow(Base):
+    """How many seconds of a window have been listened to for a job that is under way."""
+
+    __tablename__ = "hearings"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seconds: Mapped[float]
 
 
 class EventRow(Base):
@@ -214,12 +281,13 @@ class EventRow(Base):
 
 
 class ArtefactRow(Base):
-    """A derived thing under the hash of everything it depends on."""
+    """A derived thing under the hash of everything it depends on; it goes with its `subject`, the content it came from."""
 
     __tablename__ = "artefacts"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str | None] = mapped_column(String(64), index=True)
     value: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from videochat.errors import ConfigurationError, NotFoundError, StorageError, from_os_error
+from videochat.errors import ConfigurationError, NotFoundError, from_os_error
+from videochat.store.blob import check_key
 from videochat.store.fingerprint import new_id
+from videochat.store.work import Workplace
 
 READ_BYTES = 512 * 1024
-KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 TEMPORARY = ".temporary"  # cannot be a key
 
 
@@ -28,8 +28,8 @@ class LocalBlobs:
         self._folder = folder
 
     @classmethod
-    def from_url(cls, url: str) -> LocalBlobs:
-        """Make the store of `file:///folder`. Raises ConfigurationError."""
+    def from_url(cls, url: str, _workplace: Workplace | None = None) -> LocalBlobs:
+        """Make the store of `file:///folder`, which is worked on in place. Raises ConfigurationError."""
         parts = urlsplit(url)
         if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
             raise ConfigurationError("STORAGE__URL: write file:///folder with three slashes and an absolute path.")
@@ -72,9 +72,7 @@ class LocalBlobs:
         await asyncio.to_thread(self._ping)
 
     def _path(self, key: str) -> Path:
-        if KEY.fullmatch(key) is None or ".." in key:
-            raise StorageError("The key of a blob holds characters that are not allowed.")
-        return self._folder / key
+        return self._folder / check_key(key)
 
     def _put(self, path: Path, source: Path) -> None:
         with _clear_errors("storing a file"):

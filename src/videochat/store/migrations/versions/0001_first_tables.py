@@ -16,6 +16,26 @@ down_revision = None
 
 
 def upgrade() -> None:
+    for create in (
+        _artefacts,
+        _conversations,
+        _events,
+        _media,
+        _settings,
+        _windows,
+        _workers,
+        _answers,
+        _jobs,
+        _transcripts,
+        _passages,
+        _segments,
+    ):
+        create()
+    for statement in create_search(op.get_bind().dialect.name):
+        op.execute(statement)
+
+
+def _artefacts() -> None:
     op.create_table(
         "artefacts",
         sa.Column("key", sa.String(length=64), nullable=False),
@@ -24,6 +44,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_artefacts"),
     )
+
+
+def _conversations() -> None:
     op.create_table(
         "conversations",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -34,6 +57,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_conversations_owner", "conversations", ["owner"])
 
+
+def _events() -> None:
     op.create_table(
         "events",
         sa.Column("id", Counter, nullable=False),
@@ -47,6 +72,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_stream", "events", ["stream", "id"])
 
+
+def _media() -> None:
     op.create_table(
         "media",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -66,6 +93,8 @@ def upgrade() -> None:
     op.create_index("ix_media_sha256", "media", ["sha256"])
     op.create_index("uq_media_owner_sha256", "media", ["owner", "sha256"], unique=True)
 
+
+def _settings() -> None:
     op.create_table(
         "settings",
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -74,6 +103,9 @@ def upgrade() -> None:
         sa.Column("changed_by", sa.String(length=80), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_settings"),
     )
+
+
+def _windows() -> None:
     op.create_table(
         "windows",
         sa.Column("plan", sa.String(length=64), nullable=False),
@@ -84,6 +116,9 @@ def upgrade() -> None:
         sa.Column("speech", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("plan", "n", name="pk_windows"),
     )
+
+
+def _workers() -> None:
     op.create_table(
         "workers",
         sa.Column("id", sa.String(length=80), nullable=False),
@@ -95,6 +130,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_workers_beat_at", "workers", ["beat_at"])
 
+
+def _answers() -> None:
     op.create_table(
         "answers",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -123,6 +160,8 @@ def upgrade() -> None:
     op.create_index("ix_answers_conversation_id", "answers", ["conversation_id"])
     op.create_index("ix_answers_status", "answers", ["status"])
 
+
+def _jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -147,6 +186,8 @@ def upgrade() -> None:
     op.create_index("ix_jobs_media_created", "jobs", ["media_id", "created_at"])
     op.create_index("ix_jobs_status_changed", "jobs", ["status", "changed_at"])
 
+
+def _transcripts() -> None:
     op.create_table(
         "transcripts",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -165,6 +206,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_transcripts_media_created", "transcripts", ["media_id", "created_at"])
 
+
+def _passages() -> None:
     op.create_table(
         "passages",
         sa.Column("id", Counter, nullable=False),
@@ -188,6 +231,8 @@ def upgrade() -> None:
     op.create_index("ix_passages_media", "passages", ["media_id"])
     op.create_index("uq_passages_transcript_n", "passages", ["transcript_id", "n"], unique=True)
 
+
+def _segments() -> None:
     op.create_table(
         "segments",
         sa.Column("transcript_id", sa.String(length=40), nullable=False),
@@ -204,6 +249,3 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("transcript_id", "n", name="pk_segments"),
     )
-
-    for statement in create_search(op.get_bind().dialect.name):
-        op.execute(statement)
