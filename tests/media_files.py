@@ -42,16 +42,20 @@ def write_wav(path: Path, samples: Samples) -> Path:
     return path
 
 
-def write_audio(path: Path, samples: Samples, container: str, codec: str, rate: int = RATE) -> Path:
+def write_audio(
+    path: Path, samples: Samples, container: str, codec: str, rate: int = RATE, options: dict[str, str] | None = None
+) -> Path:
     """Encode to any container and codec that PyAV knows."""
-    with av.open(str(path), "w", format=container) as output:
+    with av.open(str(path), "w", format=container, options=options or {}) as output:
         _mux_sound(output, output.add_stream(codec, rate=rate, layout="mono"), samples, rate)
     return path
 
 
-def write_film(path: Path, seconds: float, samples: Samples | None = None, *, front: bool = False) -> Path:
-    """Write an MP4 of a moving bar, with sound if there is any; `front` puts the index before the data."""
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"} if front else {}) as output:
+def write_film(
+    path: Path, seconds: float, samples: Samples | None = None, *, front: bool = False, container: str = "mp4"
+) -> Path:
+    """Write a film of a moving bar, with sound if there is any; `front` puts the index before the data."""
+    with av.open(str(path), "w", format=container, options={"movflags": "faststart"} if front else {}) as output:
         video = output.add_stream("mpeg4", rate=5)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         sound = None if samples is None else output.add_stream("aac", rate=RATE, layout="mono")
@@ -64,6 +68,13 @@ def write_film(path: Path, seconds: float, samples: Samples | None = None, *, fr
         output.mux(video.encode(None))
         if samples is not None:
             _mux_sound(output, sound, samples, RATE)
+    return path
+
+
+def cut_off(path: Path, share: float) -> Path:
+    """Leave only the first part of a file, as an upload or a copy that broke off does."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
     return path
 
 

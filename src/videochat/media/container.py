@@ -43,6 +43,11 @@ MIME_TYPES = {
     "amr": "amr", "aiff": "aiff", "caf": "x-caf", "au": "basic", "ac3": "ac3", "eac3": "eac3",
 }  # fmt: skip
 
+# Their headers say how long they are; for the others FFmpeg guesses from the bit rate or from what is there.
+LENGTH_KNOWN = frozenset({"mov", "matroska", "avi", "flv", "asf", "flac", "wav", "w64", "aiff", "caf", "au"})
+RIFF_UNKNOWN = 0x7FFFF000  # who writes WAV to a pipe claims this much or more, because it cannot go back and say
+INEXACT_SECONDS, INEXACT_SHARE = 1.0, 0.001  # headers are rounded, and clocks drift
+
 GAP_SECONDS = 0.1  # missing audio of more than this is filled with silence, so that times stay those of the recording
 GAP_LIMIT = 60.0  # a jump of more than this, in a file that does not say how long it is, is a broken clock and no gap
 BLOCK = RATE  # samples in a block: small enough for flat memory, large enough for numpy to pay
@@ -52,10 +57,11 @@ av.logging.set_level(None)
 
 @dataclass(frozen=True, slots=True)
 class DecodeReport:
-    """How the decoding went: decoded and declared seconds, and packets that were damaged and left out."""
+    """How the decoding went, as `AudioReport` says it."""
 
     duration: float
     declared: float | None
+    missing: float
     invalid_packets: int
 
 
@@ -96,11 +102,12 @@ class Decoding:
         self._limits = limits
         self._samples = 0
         self._declared: float | None = None
+        self._end = _End()
         self._invalid = 0
 
     @property
     def report(self) -> DecodeReport:
-        return DecodeReport(self._samples / RATE, self._declared, self._invalid)
+        return DecodeReport(self._samples / RATE, self._declared, self._end.missing, self._invalid)
 
     def __iter__(self) -> Iterator[Samples]:
         with _opened(self._path, self._limits) as container:
@@ -142,10 +149,14 @@ class Decoding:
             yield from frames
 
     def _packets(self, container: InputContainer, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
-        """Yield packets to the end of the file, however damaged it is; a file that is cut off just ends."""
+        """Yield the sound's packets to the end of the file, however damaged it is; a file that is cut off just ends."""
+        self._end = _End.of(container, stream, cut_bytes=_riff_bytes_missing(self._path))
         while True:
             try:
-                yield from container.demux(stream)
+                for packet in container.demux(self._end.streams):
+                    self._end.see(packet)
+                    if packet.stream_index == stream.index:
+                        yield cast("Packet[AudioStream]", packet)
             except av.error.FFmpegError:
                 self._invalid += 1
                 if self._invalid > 1000:
@@ -215,6 +226,51 @@ class _Clock:
         if self._declared is None:
             return missing <= GAP_LIMIT
         return self._position + missing <= self._declared + 1.0
+
+
+@dataclass(slots=True)
+class _End:
+    """Whether a file goes on to where its header says it ends: sound may end before the pictures do.
+
+    Where the header tells how long the sound is, only that counts; else any of the `streams` may reach the end.
+    """
+
+    promised: float = 0.0
+    reached: float = 0.0
+    streams: tuple[Stream, ...] = ()
+
+    @classmethod
+    def of(cls, container: InputContainer, sound: AudioStream, *, cut_bytes: int = 0) -> _End:
+        if container.format.name.split(",")[0] not in LENGTH_KNOWN:
+            return cls(streams=(sound,))
+        if sound.duration and sound.time_base:
+            promised = float(((sound.start_time or 0) + sound.duration) * sound.time_base)
+            cut = cut_bytes * 8 / sound.codec_context.bit_rate if sound.codec_context.bit_rate else 0.0
+            return cls(promised + cut, streams=(sound,))
+        pictures = [video for video in container.streams.video if not _is_picture(video)]
+        promised = ((container.start_time or 0) + (container.duration or 0)) / av.time_base
+        return cls(promised, streams=(sound, *pictures))
+
+    def see(self, packet: Packet[Stream]) -> None:
+        if packet.pts is not None and packet.time_base is not None:
+            self.reached = max(self.reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+
+    @property
+    def missing(self) -> float:
+        """Seconds at the end that are promised and not there."""
+        missing = self.promised - self.reached
+        return missing if missing > INEXACT_SECONDS + INEXACT_SHARE * self.promised else 0.0
+
+
+def _riff_bytes_missing(path: Path) -> int:
+    """Return how many bytes the header of a WAV file promises beyond its end; FFmpeg takes the file's size instead."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        there = file.seek(0, 2)
+    size = int.from_bytes(head[4:8], "little")
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE" or size >= RIFF_UNKNOWN:
+        return 0
+    return max(0, 8 + size - there)
 
 
 def _silence(seconds: float) -> Iterator[Samples]:

@@ -18,7 +18,7 @@ from videochat.errors import VideoChatError, from_os_error
 from videochat.media.audio import AudioWindow, Peaks, WindowCutter
 from videochat.media.container import decode, probe, write_flac
 from videochat.media.media import AudioReport, Cutting, Limits
-from videochat.ops.child import Message, serve
+from videochat.ops.serving import Message, serve
 
 MEMORY_BYTES = 4 * 1024**3  # of address space; decoding takes about a tenth of it
 
@@ -53,6 +53,7 @@ def _decode(path: str, folder: str, cutting: Message, limits: Message) -> Iterat
             AudioReport(
                 duration=found.duration,
                 declared=found.declared,
+                missing=found.missing,
                 invalid_packets=found.invalid_packets,
                 count=count,
                 peaks=peaks.values(),

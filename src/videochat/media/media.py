@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from videochat.errors import MediaError
+
 if TYPE_CHECKING:  # the decoder's process has no settings, and reading their module takes as long as all the rest
     from videochat.settings import Settings
 
@@ -72,7 +74,8 @@ class Cutting:
 class AudioReport:
     """What came of decoding a recording once.
 
-    `duration` (decoded) and `declared` are seconds, `count` is the number of windows, `peaks` are at most 2000 loudest
+    `duration` (decoded) and `declared` are seconds, `missing` is how many of them the file promises at its end and does not
+    hold, `invalid_packets` were damaged and left out, `count` is the number of windows, `peaks` are at most 2000 loudest
     samples (0–1) of equally long stretches.
     """
 
@@ -81,6 +84,20 @@ class AudioReport:
     invalid_packets: int
     count: int
     peaks: tuple[float, ...]
+    missing: float = 0.0
+
+
+class CutOffError(MediaError):
+    """The file ends before the recording does."""
+
+    code = "media_cut_off"
+
+    def __init__(self, audio: AudioReport) -> None:
+        whole = audio.duration + audio.missing
+        super().__init__(
+            f"The file is cut off: {audio.missing:.0f} of its {whole:.0f} seconds are missing at the end. "
+            "What is there has been transcribed; for the rest add the whole file."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +124,20 @@ class Limits:
 
 
 def clean_name(name: str) -> str:
-    """Return a name that is safe to show and to offer for download: one path component, 1–200 visible characters."""
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    visible = "".join(character for character in last if unicodedata.category(character)[0] != "C")
+    """Return what a file is called, without the folders before it, as `clean_title` leaves it."""
+    return clean_title(name.replace("\\", "/").rstrip("/").rpartition("/")[2])
+
+
+def clean_title(name: str) -> str:
+    """Return a name that is safe to show: 1–200 visible characters. It may hold a slash; `file_name` has none."""
+    visible = "".join(character for character in name if unicodedata.category(character)[0] != "C")
     cut = _shortened(unicodedata.normalize("NFC", visible).strip())
     return UNNAMED if cut.strip(".") == "" else cut
+
+
+def file_name(title: str) -> str:
+    """Return the title as a name that a file may have: one path component."""
+    return title.replace("/", "_").replace("\\", "_")
 
 
 def _shortened(name: str) -> str:

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Select, delete, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.media.media import Kind, Media, Status, Window
-from videochat.store.tables import ArtefactRow, MediaRow, WindowRow
+from videochat.store.tables import ArtefactRow, LeftoverRow, MediaRow, WindowRow
+from videochat.store.upsert import upsert
 
 
 async def insert(session: AsyncSession, media: Media) -> bool:
     """Store a new medium; False when its owner has this content already."""
     values = {**asdict(media), "updated_at": media.created_at}
-    statement = _insert(session, MediaRow).values(values).on_conflict_do_nothing(index_elements=["owner", "sha256"])
+    statement = upsert(session, MediaRow).values(values).on_conflict_do_nothing(index_elements=["owner", "sha256"])
     return await session.scalar(statement.returning(MediaRow.id)) is not None
 
 
@@ -54,9 +54,30 @@ async def is_used(session: AsyncSession, sha256: str) -> bool:
     return await session.scalar(select(MediaRow.id).where(MediaRow.sha256 == sha256).limit(1)) is not None
 
 
+async def forget_content(session: AsyncSession, sha256: str, now: datetime) -> None:
+    """Note that nobody has this content any more."""
+    statement = upsert(session, LeftoverRow).values(sha256=sha256, at=now)
+    await session.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_={"at": now}))
+
+
+async def leftovers(session: AsyncSession, before: datetime, limit: int) -> Sequence[str]:
+    """Return content that was forgotten before then."""
+    return (await session.scalars(select(LeftoverRow.sha256).where(LeftoverRow.at < before).limit(limit))).all()
+
+
+async def remove_leftover(session: AsyncSession, sha256: str) -> None:
+    await session.execute(delete(LeftoverRow).where(LeftoverRow.sha256 == sha256))
+
+
+async def older_than(session: AsyncSession, before: datetime, limit: int) -> list[Media]:
+    """Return media of any owner that were added before then."""
+    rows = await session.scalars(select(MediaRow).where(MediaRow.created_at < before).limit(limit))
+    return [_media(row) for row in rows]
+
+
 async def put_window(session: AsyncSession, window: Window) -> None:
     """Store the window; storing it again is harmless."""
-    statement = _insert(session, WindowRow).values(asdict(window))
+    statement = upsert(session, WindowRow).values(asdict(window))
     changed = {name: statement.excluded[name] for name in ("start", "end", "blob", "speech")}
     await session.execute(statement.on_conflict_do_update(index_elements=["plan", "n"], set_=changed))
 
@@ -70,13 +91,8 @@ async def remove_windows(session: AsyncSession, prefix: str) -> Sequence[str]:
     """Forget all windows whose blobs begin so, with the reports of their plans, and return the keys of the blobs."""
     found = WindowRow.blob.startswith(prefix, autoescape=True)
     plans = select(WindowRow.plan).where(found).distinct()
-    await session.execute(delete(ArtefactRow).where(ArtefactRow.key.in_(plans)))
+    await session.execute(delete(ArtefactRow).where(ArtefactRow.key.in_(plans)))  # of the version before subjects
     return (await session.scalars(delete(WindowRow).where(found).returning(WindowRow.blob))).all()
-
-
-def _insert(session: AsyncSession, table: type[MediaRow | WindowRow]) -> Any:
-    """Return the dialect's INSERT, which knows ON CONFLICT (the two have no common type)."""
-    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
 
 
 async def _one(session: AsyncSession, query: Select[MediaRow]) -> Media | None:

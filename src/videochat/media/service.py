@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.errors import ConflictError, InvalidError, MediaError, NotFoundError
 from videochat.media import files, repository
-from videochat.media.decoding import CutWindow, decode_windows, probe_file, report_of
-from videochat.media.media import AudioReport, Cutting, Limits, Media, Probe, Window, clean_name
+from videochat.media.decoding import CutWindow, Decoders, decode_windows, probe_file, report_of
+from videochat.media.media import AudioReport, Cutting, Limits, Media, Probe, Window, clean_name, clean_title
 from videochat.media.upload import Received, Receiver
 from videochat.ops.actor import Actor
-from videochat.store import artefacts, events
+from videochat.ops.resources import Space
+from videochat.store import artefacts, events, work
 from videochat.store.blob import Blobs
 from videochat.store.fingerprint import fingerprint, new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
@@ -24,20 +26,30 @@ from videochat.store.session import Database
 
 CUTTER_VERSION = 1  # count up when the same recording would be cut differently
 LEFTOVER_SECONDS = 24 * 3600.0
+LEFTOVER_GRACE_SECONDS = 60.0  # by then whoever was decoding deleted content has stopped
 
 
 class MediaService:
     """The use cases of this stage; `uploads_folder` is on the same disk as the blobs where possible."""
 
-    def __init__(self, database: Database, blobs: Blobs, limits: Limits, uploads_folder: Path) -> None:
+    def __init__(self, database: Database, blobs: Blobs, limits: Limits, uploads_folder: Path, space: Space) -> None:
         self._database = database
         self._blobs = blobs
         self._limits = limits
         self._uploads = uploads_folder
+        self._space = space
+        self._decoders = Decoders()
+
+    def keep_decoder_ready(self) -> None:
+        """Have a decoder wait for the next file, until `close`: for processes that run long."""
+        self._decoders.keep_one_ready()
+
+    async def close(self) -> None:
+        await self._decoders.close()
 
     def receiver(self, actor: Actor, size: int | None = None) -> Receiver:  # noqa: ARG002  # quotas will need the actor
-        """Return what takes the chunks of one upload. Raises TooLargeError when the declared size (bytes) is too large."""
-        return Receiver(self._uploads, max_bytes=self._limits.max_bytes, size=size)
+        """Return what takes the chunks of one upload of this declared size (bytes). Raises TooLargeError, StorageFullError."""
+        return Receiver(self._uploads, max_bytes=self._limits.max_bytes, space=self._space, size=size)
 
     async def add(self, actor: Actor, name: str, received: Received) -> tuple[Media, bool]:
         """Keep what was received and return the medium and whether it is new; the upload is used up either way.
@@ -48,7 +60,7 @@ class MediaService:
             known = await self.known(actor, received.sha256)
             if known is not None:
                 return known, False
-            media = _new_media(actor, name, received, await probe_file(received.path, self._limits))
+            media = _new_media(actor, name, received, await probe_file(received.path, self._limits, self._decoders))
             await self._blobs.put(self.content(media), received.path)
             return await self._insert(media)
         finally:
@@ -83,40 +95,84 @@ class MediaService:
         if not name.strip():
             raise InvalidError("The name is empty.")
         async with self._database.write() as session:
-            media = replace(_found(await repository.get(session, actor.id, media_id)), name=clean_name(name))
+            media = replace(_found(await repository.get(session, actor.id, media_id)), name=clean_title(name))
             await repository.change(session, media_id, name=media.name)
             await _announce(session, media, "renamed")
         return media
 
+    async def ready(self, session: AsyncSession, media_id: str) -> None:
+        """Note that the medium has a whole transcript, in the caller's transaction; what fails later does not change that."""
+        await repository.change(session, media_id, status="ready")
+
     async def delete(self, actor: Actor, media_id: str) -> None:
-        """Remove the medium; its content and windows go with the last owner."""
+        """Remove the medium; its content and everything derived from it go with the last owner."""
         async with self._database.write() as session:
             media = _found(await repository.get(session, actor.id, media_id))
             await repository.remove(session, media_id)
-            last = not await repository.is_used(session, media.sha256)
-            keys = await repository.remove_windows(session, _windows_prefix(media)) if last else []
+            await repository.forget_content(session, media.sha256, datetime.now(UTC))
             await _announce(session, media, "deleted")
-        for key in [*keys, self.content(media)] if last else []:
+        await self._erase(media.sha256)
+
+    async def expired(self, before: datetime, limit: int = 100) -> Sequence[Media]:
+        """Return media of any owner that were added before then, for those who keep them for a time only."""
+        async with self._database.read() as session:
+            return await repository.older_than(session, before, limit)
+
+    async def erase_leftovers(self, older_than: float = LEFTOVER_GRACE_SECONDS) -> int:
+        """Look once more for what was derived from deleted content, and return of how many it was.
+
+        A process may have been killed between forgetting and erasing, and a decoder that was just being stopped may have
+        stored one more window.
+        """
+        before = datetime.now(UTC) - timedelta(seconds=older_than)
+        async with self._database.read() as session:
+            forgotten = await repository.leftovers(session, before, 500)
+        for sha256 in forgotten:
+            await self._erase(sha256)
+            async with self._database.write() as session:
+                await repository.remove_leftover(session, sha256)
+        return len(forgotten)
+
+    async def _erase(self, sha256: str) -> None:
+        """Remove the content and everything derived from it, unless somebody has it (again)."""
+        async with self._database.write() as session:
+            if await repository.is_used(session, sha256):
+                return
+            keys = await repository.remove_windows(session, _windows_prefix(sha256))
+            await artefacts.remove_about(session, sha256)
+        for key in [*keys, _content_key(sha256)]:
             await self._blobs.delete(key)
 
     def content(self, media: Media) -> str:
         """Return the key of the blob with the file itself."""
-        return f"media/{media.sha256[:2]}/{media.sha256}"
+        return _content_key(media.sha256)
 
     def plan(self, media: Media, first_seconds: float, window_seconds: float) -> str:
         """Return the fingerprint of the windows that this content and these lengths give."""
         cutting = Cutting(first_seconds, window_seconds)
         return fingerprint("windows", sha256=media.sha256, cutting=asdict(cutting), version=CUTTER_VERSION)
 
-    async def cut(self, media: Media, plan: str, *, first_seconds: float, window_seconds: float) -> AudioReport:
-        """Decode the content once and store its windows as they come; costs nothing when that was done before.
+    async def cut(
+        self, media: Media, plan: str, *, first_seconds: float, window_seconds: float
+    ) -> AsyncGenerator[Window, None]:
+        """Decode the content once, store its windows and yield each as it comes; what was cut before is only read.
 
-        Can be stopped and repeated at any time. Raises MediaError, StorageError, NotFoundError.
+        Can be left and repeated at any time. Raises MediaError, StorageError, NotFoundError.
         """
-        report = await self.audio(plan) or await self._decoded(media, plan, Cutting(first_seconds, window_seconds))
-        if media.duration is None:
+        known = await self.audio(plan)
+        cutting = Cutting(first_seconds, window_seconds)
+        windows = self._decoded(media, plan, cutting) if known is None else self._cut_before(plan, known.count)
+        async with aclosing(windows):
+            async for window in windows:
+                yield window
+        if media.duration is None and (report := await self.audio(plan)) is not None:
             await self._note_duration(media, report.duration)
-        return report
+
+    async def _cut_before(self, plan: str, count: int) -> AsyncGenerator[Window, None]:
+        for n in range(count):
+            window = await self.window(plan, n)
+            assert window is not None, "windows are stored before the report"
+            yield window
 
     async def window(self, plan: str, n: int) -> Window | None:
         """Return the n-th window, None while it has not been cut."""
@@ -131,7 +187,7 @@ class MediaService:
 
     async def sweep(self, older_than: float = LEFTOVER_SECONDS) -> int:
         """Remove uploads and work folders that a killed process left behind, and return how many."""
-        return await files.sweep(self._uploads, time.time() - older_than)
+        return await work.sweep(self._uploads, time.time() - older_than)
 
     async def _insert(self, media: Media) -> tuple[Media, bool]:
         async with self._database.write() as session:
@@ -148,16 +204,17 @@ class MediaService:
             await repository.remove(session, media.id)
             await _announce(session, media, "deleted")
 
-    async def _decoded(self, media: Media, plan: str, cutting: Cutting) -> AudioReport:
+    async def _decoded(self, media: Media, plan: str, cutting: Cutting) -> AsyncGenerator[Window, None]:
         async with (
             self._blobs.local(self.content(media)) as path,
-            files.work_folder(self._uploads) as folder,
-            aclosing(decode_windows(path, folder, cutting, self._limits)) as pieces,
+            work.work_folder(self._uploads, "decoding") as folder,
+            aclosing(decode_windows(path, folder, cutting, self._limits, self._decoders)) as pieces,
         ):
             async for piece in pieces:
                 if isinstance(piece, AudioReport):
-                    return await self._keep_report(plan, piece)
-                await self._keep_window(media, plan, piece)
+                    await self._keep_report(media, plan, piece)
+                    return
+                yield await self._keep_window(media, plan, piece)
         raise MediaError("The decoder ended without a report.", code="media_crashed")
 
     async def _note_duration(self, media: Media, duration: float) -> None:
@@ -166,16 +223,17 @@ class MediaService:
             await repository.change(session, media.id, duration=duration)
             await _announce(session, media, "decoded")
 
-    async def _keep_window(self, media: Media, plan: str, cut: CutWindow) -> None:
-        key = f"{_windows_prefix(media)}{plan}/{cut.n}.flac"
+    async def _keep_window(self, media: Media, plan: str, cut: CutWindow) -> Window:
+        key = f"{_windows_prefix(media.sha256)}{plan}/{cut.n}.flac"
         await self._blobs.put(key, cut.path)
+        window = Window(plan, cut.n, cut.start, cut.end, key, cut.speech)
         async with self._database.write() as session:
-            await repository.put_window(session, Window(plan, cut.n, cut.start, cut.end, key, cut.speech))
+            await repository.put_window(session, window)
+        return window
 
-    async def _keep_report(self, plan: str, report: AudioReport) -> AudioReport:
+    async def _keep_report(self, media: Media, plan: str, report: AudioReport) -> None:
         async with self._database.write() as session:
-            await artefacts.put(session, plan, "audio", asdict(report))
-        return report
+            await artefacts.put(session, plan, "audio", asdict(report), subject=media.sha256)
 
 
 def _new_media(actor: Actor, name: str, received: Received, found: Probe) -> Media:
@@ -197,7 +255,7 @@ def _new_media(actor: Actor, name: str, received: Received, found: Probe) -> Med
 
 def _found(media: Media | None) -> Media:
     if media is None:
-        raise NotFoundError("There is no such medium.")
+        raise NotFoundError("There is no such recording.")
     return media
 
 
@@ -206,5 +264,9 @@ async def _announce(session: AsyncSession, media: Media, action: str) -> None:
     await events.append(session, f"media:{media.id}", "media", data, owner=media.owner)
 
 
-def _windows_prefix(media: Media) -> str:
-    return f"windows/{media.sha256[:2]}/{media.sha256}/"
+def _content_key(sha256: str) -> str:
+    return f"media/{sha256[:2]}/{sha256}"
+
+
+def _windows_prefix(sha256: str) -> str:
+    return f"windows/{sha256[:2]}/{sha256}/"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from videochat.errors import MediaError, StorageError, TooLargeError, from_os_error
+from videochat.ops.resources import Space
 from videochat.store.fingerprint import new_id
 
 BATCH_BYTES = 1024 * 1024  # below this the change of threads costs more than the writing
@@ -40,9 +41,11 @@ class Receiver:
     Errors: TooLargeError (before a byte when the size was declared), StorageFullError, StorageError, MediaError `media_empty`.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, size: int | None = None) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, space: Space, size: int | None = None) -> None:
         self._max_bytes = max_bytes
+        self._space = space
         self._check_size(size or 0)
+        self._space.check(size or 1)
         self._folder = folder / new_id("upl")
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
@@ -94,7 +97,7 @@ class Receiver:
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
             raise TooLargeError(
-                f"The file is larger than {self._max_bytes / 1024**2:g} MiB (SERVER__MAX_UPLOAD_BYTES)."
+                f"The file is larger than {readable(self._max_bytes)}, the limit in SERVER__MAX_UPLOAD_BYTES."
             )
 
     async def _start_writing(self) -> None:
@@ -112,6 +115,7 @@ class Receiver:
         try:
             file = self._file or self._open()
             joined = memoryview(b"".join(batch))
+            self._space.check(joined.nbytes)
             self._hash.update(joined)
             while joined:
                 joined = joined[file.write(joined) :]
@@ -136,3 +140,12 @@ class Receiver:
         if self._file is not None:
             self._file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def readable(count: int) -> str:
+    """Return a number of bytes as people say it, such as 23.8 MiB."""
+    size, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size >= 1024:
+            size, unit = size / 1024, larger
+    return f"{round(size, 1):g} {unit}"

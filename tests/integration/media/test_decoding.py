@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from media_files import RATE, endless_silence, silence, speech_like, talk, without_index, write_film, write_wav
 from videochat.errors import MediaError, StorageFullError
 from videochat.media.container import decode
-from videochat.media.decoding import CutWindow, decode_windows, probe_file
+from videochat.media.decoding import CutWindow, Decoders, decode_windows, probe_file
 from videochat.media.media import AudioReport, Cutting, Limits
 
 LIMITS = Limits()
@@ -27,9 +28,10 @@ async def pieces_of(path: Path, folder: Path, limits: Limits = LIMITS) -> list[C
 
 
 def children() -> set[int]:
-    """Return the ids of the child processes of this one."""
+    """Return the ids of the child processes of this one, but for the S3 store that other tests started."""
     tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    pids = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    return {pid for pid in pids if b"moto.server" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 async def test_windows_then_the_report(tmp_path: Path) -> None:
@@ -112,3 +114,34 @@ async def test_a_full_disk_is_said(tmp_path: Path, small_disk: Path) -> None:
     noise = np.random.default_rng(0).integers(-20_000, 20_000, 60 * RATE).astype(np.int16)
     with pytest.raises(StorageFullError):
         await pieces_of(write_wav(tmp_path / "content", noise), small_disk)
+
+
+async def test_a_decoder_waits_for_its_file_and_serves_one(tmp_path: Path) -> None:
+    """With one kept ready each file gets a process of its own that was there before; closing ends the one that waits."""
+    film = write_film(tmp_path / "film", 2, speech_like(2))
+    decoders = Decoders()
+    decoders.keep_one_ready()
+    used = []
+    for _ in range(3):
+        await asyncio.sleep(0.5)
+        waiting = children()
+        assert len(waiting) == 1
+        assert (await probe_file(film, LIMITS, decoders)).kind == "video"
+        used += waiting
+    assert len(set(used)) == 3
+    await decoders.close()
+    assert children() == set()
+
+
+async def test_a_waiting_decoder_that_died_is_replaced(tmp_path: Path) -> None:
+    """Who kills the process that waits costs the next file a start and nothing more."""
+    film = write_film(tmp_path / "film", 2, speech_like(2))
+    decoders = Decoders()
+    decoders.keep_one_ready()
+    await asyncio.sleep(0.5)
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    assert (await probe_file(film, LIMITS, decoders)).kind == "video"
+    await decoders.close()
+    assert children() == set()

@@ -12,6 +12,7 @@ import pytest
 from media_files import (
     HOSTILE,
     RATE,
+    cut_off,
     endless_silence,
     silence,
     speech_like,
@@ -107,14 +108,59 @@ def test_a_film_without_sound_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_film_that_is_cut_off_gives_what_is_there(tmp_path: Path) -> None:
-    """An MP4 that ends in the middle is decoded up to there, and the report shows that something is missing."""
-    whole = write_film(tmp_path / "whole", 10, speech_like(10), front=True).read_bytes()
-    path = tmp_path / "content"
-    path.write_bytes(whole[: len(whole) * 6 // 10])
-    decoding = decode(path, LIMITS)
+    """An MP4 that ends in the middle is decoded up to there, and the report says how much is missing."""
+    decoding = decode(cut_off(write_film(tmp_path / "film", 10, speech_like(10), front=True), 0.6), LIMITS)
     seconds = sum(block.size for block in decoding) / RATE
     assert 3 < seconds < 8
     assert decoding.report.declared == pytest.approx(10, abs=0.3)
+    assert decoding.report.missing == pytest.approx(10 - seconds, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("wav", "pcm_s16le"), ("flac", "flac"), ("matroska", "flac"), ("ipod", "aac"), ("aiff", "pcm_s16be")]
+)  # fmt: skip
+def test_sound_that_is_cut_off_is_noticed(tmp_path: Path, container: str, codec: str) -> None:
+    """Whatever says how long it is and ends earlier is missing the rest; whole, it is missing nothing."""
+    options = {"movflags": "faststart"} if container == "ipod" else {}
+    path = write_audio(tmp_path / "sound", speech_like(10), container, codec, options=options)
+    whole = decode(path, LIMITS)
+    assert sum(block.size for block in whole) / RATE == pytest.approx(10, abs=0.2)
+    assert whole.report.missing == 0
+    cut = decode(cut_off(path, 0.5), LIMITS)
+    seconds = sum(block.size for block in cut) / RATE
+    assert cut.report.missing == pytest.approx(10 - seconds, abs=0.5)
+
+
+def test_a_wave_file_written_to_a_pipe_is_whole(tmp_path: Path) -> None:
+    """Its header could not know the length and claims the most there is."""
+    path = write_wav(tmp_path / "sound", speech_like(3))
+    content = path.read_bytes()
+    for claim in (0, 0x7FFFF024, 0xFFFFFFFF):
+        path.write_bytes(
+            content[:4] + claim.to_bytes(4, "little") + content[8:40] + claim.to_bytes(4, "little") + content[44:]
+        )
+        decoding = decode(path, LIMITS)
+        assert sum(block.size for block in decoding) / RATE == pytest.approx(3, abs=0.1)
+        assert decoding.report.missing == 0
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("adts", "aac"), ("ogg", "libopus")])
+def test_a_guessed_length_is_no_promise(tmp_path: Path, container: str, codec: str) -> None:
+    """Where FFmpeg guesses the length, a loud beginning makes it guess wrong: nothing is called missing."""
+    sound = np.concatenate((speech_like(2), silence(28, noise=0)))
+    path = write_audio(tmp_path / "sound", sound, container, codec)
+    decoding = decode(path, LIMITS)
+    assert sum(block.size for block in decoding) / RATE == pytest.approx(30, abs=0.3)
+    assert decoding.report.missing == 0
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_sound_may_end_before_the_pictures(tmp_path: Path, container: str) -> None:
+    """A film that goes on in silence is whole."""
+    path = write_film(tmp_path / "film", 10, speech_like(4), container=container)
+    decoding = decode(path, LIMITS)
+    assert sum(block.size for block in decoding) / RATE == pytest.approx(4, abs=0.3)
+    assert decoding.report.missing == 0
 
 
 def test_damaged_packets_are_left_out_and_times_stay_right(tmp_path: Path) -> None:

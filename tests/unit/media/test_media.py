@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videochat.media.media import Limits, clean_name
+from videochat.media.media import Limits, clean_name, clean_title, file_name
 from videochat.settings import Settings
 
 
@@ -42,6 +42,16 @@ def test_every_name_is_safe(name: str) -> None:
     assert not set(cleaned) & set("/\\\x00\r\n")
     assert cleaned not in {".", ".."}
     assert clean_name(cleaned) == cleaned
+
+
+@given(st.text(max_size=400))
+def test_every_title_can_be_a_file(title: str) -> None:
+    """A title keeps its slashes, is of 1 to 200 visible characters, and gives a name of one path component."""
+    cleaned = clean_title(title)
+    assert 1 <= len(cleaned) <= 200
+    assert clean_title(cleaned) == cleaned
+    assert not set(file_name(cleaned)) & set("/\\\x00\r\n")
+    assert file_name(cleaned) not in {".", ".."}
 
 
 def test_limits_come_from_the_settings() -> None:
