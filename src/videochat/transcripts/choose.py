@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from videochat.errors import EngineUnavailableError, UnsupportedError, VideoChatError
 from videochat.settings import SttSettings
 from videochat.transcripts.catalogue import Catalogue, engine_named, installed
+from videochat.transcripts.fetches import RETRY_SECONDS, FailedFetches
 from videochat.transcripts.host import fetch_in_child
 from videochat.transcripts.transcriber import Engine, EngineSpec, Options
 
@@ -23,10 +24,9 @@ BASIC_LABEL = "basic offline recogniser"
 AUTO = "auto"
 PREFERRED = "faster-whisper"
 FALLBACK = "pocketsphinx"
-# After a failed fetch the next jobs start at once with what there is.
-RETRY_SECONDS = 300.0
 
 Fetch = Callable[[str, str, float], Awaitable[None]]
+HintCode = Literal["basic", "model_missing", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +64,39 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class EngineDescription:
-    """What a person should know about the engine in use."""
+    """What a person should know about the engine in use.
+
+    `hint` is for people who read English; for others `hint_code` says the same: this is the basic engine, the first
+    transcription fetches the model, or nothing can listen. `better` are settings that get a better engine than the basic.
+    """
 
     name: str
     model: str
     language: str | None
     basic: bool
     hint: str | None
+    hint_code: HintCode | None = None
+    better: dict[str, str] | None = None
 
 
 class EngineChooser:
-    """Chooses among the installed engines and remembers for some minutes which models could not be fetched."""
+    """Chooses among the installed engines and remembers for some minutes which models could not be fetched.
+
+    `failed` is what other processes remember. Only auto, which has a way out, trusts them: who asks for an engine may have
+    connected the network meanwhile.
+    """
 
     def __init__(
         self,
         catalogue: Catalogue | None = None,
         fetch: Fetch = fetch_in_child,
         clock: Callable[[], float] = time.monotonic,
+        failed: FailedFetches | None = None,
     ) -> None:
         self._catalogue = installed() if catalogue is None else catalogue
         self._fetch = fetch
         self._clock = clock
+        self._failed = failed
         self._fetching = asyncio.Lock()
         self._failures: dict[tuple[str, str], tuple[float, EngineUnavailableError]] = {}
 
@@ -108,9 +120,13 @@ class EngineChooser:
             name = self._best_on_disk(stt) if stt.engine == AUTO else stt.engine
             engine = engine_named(name, self._catalogue)
             model = _model(engine, stt)
-            return EngineDescription(name, model, language, engine.basic, self._hint(name, engine, stt))
+            hint, code = self._hint(name, engine, stt), self._hint_code(engine, stt)
+            better = _better(stt) if engine.basic else None
+            return EngineDescription(name, model, language, engine.basic, hint, code, better)
         except VideoChatError as error:
-            return EngineDescription(stt.engine, stt.model, language, basic=False, hint=error.message)
+            return EngineDescription(
+                stt.engine, stt.model, language, basic=False, hint=error.message, hint_code="unusable"
+            )
 
     def _chosen(self, name: str, stt: SttSettings, language: str | None, threads: int) -> Chosen:
         engine = engine_named(name, self._catalogue)
@@ -142,6 +158,8 @@ class EngineChooser:
                 return
             if not fetch or stt.fetch_seconds == 0:
                 raise EngineUnavailableError(f"The model {model} of {name} is not on this machine. {_advice(stt)}")
+            if self._failed and stt.engine == AUTO and (reason := self._failed.recent(name, model)):
+                raise EngineUnavailableError(reason)
             await self._fetch_or_remember(name, model, stt.fetch_seconds)
 
     async def _fetch_or_remember(self, name: str, model: str, seconds: float) -> None:
@@ -152,6 +170,8 @@ class EngineChooser:
             await self._fetch(name, model, seconds)
         except EngineUnavailableError as failure:
             self._failures[name, model] = (self._clock(), failure)
+            if self._failed:
+                self._failed.note(name, model, failure.message)
             raise
 
     def _hint(self, name: str, engine: Engine, stt: SttSettings) -> str | None:
@@ -160,6 +180,11 @@ class EngineChooser:
         if not engine.available(_model(engine, stt)):
             return f"The model {stt.model} of {name} is not on this machine; the first transcription fetches it."
         return None
+
+    def _hint_code(self, engine: Engine, stt: SttSettings) -> HintCode | None:
+        if engine.basic:
+            return "basic"
+        return None if engine.available(_model(engine, stt)) else "model_missing"
 
 
 def threads_for(stt: SttSettings, concurrency: int) -> int:
@@ -184,9 +209,13 @@ def _check_language(engine: Engine, stt: SttSettings, language: str | None) -> N
     raise UnsupportedError(f"The {label} knows only the language {known}, not {language}. {_advice(stt)}")
 
 
+def _better(stt: SttSettings) -> dict[str, str]:
+    return {"STT__ENGINE": PREFERRED, "STT__MODEL": stt.model if "/" not in stt.model else "small"}
+
+
 def _advice(stt: SttSettings) -> str:
-    size = stt.model if "/" not in stt.model else "small"
+    settings = " and ".join(f"{name}={value}" for name, value in _better(stt).items())
     return (
-        f"For better text and other languages set STT__ENGINE={PREFERRED} and STT__MODEL={size} while the network can be "
+        f"For better text and other languages set {settings} while the network can be "
         "reached (the model is fetched once), or set STT__MODEL to a folder that holds a faster-whisper model."
     )

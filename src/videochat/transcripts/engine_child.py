@@ -6,6 +6,7 @@ process, which its parent reports as a crash.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,15 +14,14 @@ from pathlib import Path
 from structlog.contextvars import bound_contextvars
 
 from videochat.errors import VideoChatError
-from videochat.ops.child import Message, serve
 from videochat.ops.logging import configure_logging
-from videochat.settings import load_settings
+from videochat.ops.serving import Message, serve
 from videochat.transcripts.catalogue import Catalogue, engine_named, installed
 from videochat.transcripts.transcriber import EngineSpec, Options, Transcriber
 
 
 class EngineChild:
-    """Answers the tasks `transcribe` and `fetch`."""
+    """Answers the tasks `transcribe`, `load` and `fetch`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -29,7 +29,7 @@ class EngineChild:
 
     def handle(self, task: Message) -> Iterator[Message]:
         """Yield the replies to one task; an error is the last of them."""
-        work = self._fetch(task) if task["task"] == "fetch" else self._transcribe(task)
+        work = {"fetch": self._fetch, "load": self._load, "transcribe": self._transcribe}[task["task"]](task)
         with bound_contextvars(request_id=task["request_id"]):
             try:
                 yield from work
@@ -39,6 +39,10 @@ class EngineChild:
     def _fetch(self, task: Message) -> Iterator[Message]:
         engine_named(task["engine"], self._catalogue).fetch(task["model"])
         yield {"fetched": task["model"]}
+
+    def _load(self, task: Message) -> Iterator[Message]:
+        self._transcriber(EngineSpec(**task["spec"]))
+        yield {"loaded": task["spec"]["model"]}
 
     def _transcribe(self, task: Message) -> Iterator[Message]:
         transcriber = self._transcriber(EngineSpec(**task["spec"]))
@@ -56,5 +60,5 @@ class EngineChild:
 
 
 if __name__ == "__main__":
-    configure_logging(load_settings().log)
+    configure_logging(os.environ.get("LOG__LEVEL", "INFO"), os.environ.get("LOG__FORMAT", "auto"))
     serve(EngineChild(installed()).handle)

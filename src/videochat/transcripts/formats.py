@@ -25,17 +25,22 @@ class Header:
     model: str
     language: str | None
     basic: bool
+    ends_at: float | None = None  # seconds, where the transcript stops before the recording does
+    media_id: str | None = None
 
     @classmethod
     def of(cls, transcript: Transcript, title: str) -> Header:
-        return cls(title, transcript.engine, transcript.model, transcript.language, transcript.basic)
+        t = transcript
+        ends_at = None if t.status == "complete" else t.transcribed
+        return cls(title, t.engine, t.model, t.language, t.basic, ends_at, t.media_id)
 
     @property
     def note(self) -> str:
-        """Say honestly, in one sentence, where the words come from."""
+        """Say honestly where the words come from and whether these are all."""
+        rest = "" if self.ends_at is None else f" Incomplete: it ends at {timestamp(self.ends_at)}."
         if self.basic:
-            return f"Transcribed by the {BASIC_LABEL} ({self.engine}): expect wrong words and no punctuation."
-        return f"Transcribed by {self.engine} ({self.model})."
+            return f"Transcribed by the {BASIC_LABEL} ({self.engine}): expect wrong words and no punctuation.{rest}"
+        return f"Transcribed by {self.engine} ({self.model}).{rest}"
 
 
 class Renderer(Protocol):

@@ -15,8 +15,9 @@ from pathlib import Path
 import structlog
 from structlog.contextvars import get_contextvars
 
-from videochat.errors import EngineCrashedError, EngineUnavailableError
-from videochat.ops.child import Child, ChildEndedError, Message
+from videochat.errors import EngineCrashedError, EngineUnavailableError, VideoChatError
+from videochat.ops.child import Child, ChildEndedError
+from videochat.ops.serving import Message
 from videochat.transcripts.replies import raise_error, read_segment
 from videochat.transcripts.segment import Segment
 from videochat.transcripts.transcriber import EngineSpec, Options
@@ -41,13 +42,14 @@ class EngineHost:
     """
 
     def __init__(self, limit: int, idle_seconds: float, environment: Mapping[str, str] | None = None) -> None:
-        self._limit = limit
+        self.limit = limit
         self._idle_seconds = idle_seconds
         self._environment = environment
         self._turns = asyncio.Semaphore(limit)
         self._busy = 0
         self._leases: set[_Lease] = set()
         self._idle: list[_Idle] = []
+        self._warming: dict[EngineSpec, asyncio.Task[None]] = {}
         self._closed = False
 
     @property
@@ -62,15 +64,39 @@ class EngineHost:
         Leaving the block before the last segment ends the engine's process at once. Raises EngineCrashedError (worth
         a retry) and whatever the engine raises.
         """
+        if warming := self._warming.get(spec):
+            await asyncio.wait({warming})
         task = {"task": "transcribe", "spec": asdict(spec), "audio": str(audio), "options": asdict(options)}
         async with self._lease(spec) as lease, aclosing(lease.replies(task)) as replies:
             language = (await anext(replies))["language"]
             async with aclosing(_segments(replies)) as segments:
                 yield Listening(language, segments)
 
+    def warm(self, spec: EngineSpec) -> None:
+        """Begin to load an engine that will be wanted soon, where there is room and none of its kind is loaded."""
+        wanted = not (self._closed or self._turns.locked() or spec in self._warming)
+        if wanted and all(idle.spec != spec for idle in self._idle):
+            self._warming[spec] = asyncio.create_task(self._warm(spec), name="engine-warming")
+
+    async def _warm(self, spec: EngineSpec) -> None:
+        try:
+            async with (
+                self._lease(spec) as lease,
+                aclosing(lease.replies({"task": "load", "spec": asdict(spec)})) as told,
+            ):
+                async for _ in told:
+                    log.info("engine.loaded", engine=spec.engine, model=spec.model)
+        except VideoChatError as error:  # whoever wants a window from it is told
+            log.info("engine.not_warm", engine=spec.engine, code=error.reason)
+        finally:
+            del self._warming[spec]
+
     async def close(self) -> None:
         """End every process, also those in use: whoever uses one gets EngineCrashedError."""
         self._closed = True
+        for warming in [*self._warming.values()]:
+            warming.cancel()
+        await asyncio.gather(*self._warming.values(), return_exceptions=True)
         children = self._children()
         for idle in [*self._idle]:
             self._wake(idle)
@@ -102,10 +128,10 @@ class EngineHost:
             if idle.spec == spec and idle.child.alive:
                 self._wake(idle)
                 return idle.child
-        while len(self._idle) > self._limit - self._busy:
+        while len(self._idle) > self.limit - self._busy:
             oldest = self._wake(self._idle[0])
             await oldest.child.kill()
-        return await _start(self._environment)
+        return await _start({**(self._environment or {}), **_threads(spec)})
 
     async def _give_back(self, spec: EngineSpec, lease: _Lease) -> None:
         if lease.finished and not self._closed:
@@ -163,9 +189,15 @@ async def _segments(replies: AsyncGenerator[Message]) -> AsyncGenerator[Segment]
             yield segment
 
 
+def _threads(spec: EngineSpec) -> dict[str, str]:
+    """Keep what the engine computes beside its model to the same threads: others would only take turns with them."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS") if spec.threads else ()
+    return dict.fromkeys(names, str(spec.threads))
+
+
 async def _start(environment: Mapping[str, str] | None) -> Child:
     try:
-        return await Child.start(CHILD, environment=environment)
+        return await Child.start(CHILD, environment=environment, trusted=True)  # a remote engine needs its key
     except OSError as error:
         raise EngineCrashedError(f"The speech engine's process cannot be started: {error.strerror}.") from error
 
@@ -178,13 +210,17 @@ def _crash(error: ChildEndedError) -> EngineCrashedError:
     return EngineCrashedError("The speech engine's process ended unexpectedly; the log of the service says more.")
 
 
-async def fetch_in_child(engine: str, model: str, seconds: float) -> None:
+async def fetch_in_child(
+    engine: str, model: str, seconds: float, environment: Mapping[str, str] | None = None
+) -> None:  # fmt: skip
     """Let a process of its own fetch the model, for at most so many seconds. Raises EngineUnavailableError."""
-    lease = _Lease(await _start(None))
+    lease = _Lease(await _start(environment))
     try:
         async with asyncio.timeout(seconds):
             async for _ in lease.replies({"task": "fetch", "engine": engine, "model": model}):
                 log.info("engine.fetched", engine=engine, model=model)
+    except EngineCrashedError as error:
+        raise EngineUnavailableError(f"The model {model} could not be fetched: {error.message}") from error
     except TimeoutError:
         raise EngineUnavailableError(
             f"The model {model} could not be fetched within {seconds:g} s (STT__FETCH_SECONDS)."

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from videochat.errors import TranscriptionError, VideoChatError
-from videochat.ops.child import Message
+from videochat.ops.serving import Message
 from videochat.transcripts.segment import Segment, Word
 
 # Control characters break terminals and PostgreSQL refuses NUL; lone surrogates are no UTF-8.

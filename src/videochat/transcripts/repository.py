@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.errors import ConflictError, NotFoundError
 from videochat.ops.actor import Actor
 from videochat.store.tables import MediaRow, SegmentRow, TranscriptRow
+from videochat.store.upsert import upsert
 from videochat.transcripts.segment import NumberedSegment, Segment, Status, Transcript, Word
 
 
 async def create(session: AsyncSession, transcript_id: str, **columns: Any) -> None:
     """Add an empty transcript unless it is there; one that failed goes on where it stopped."""
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    insertion = (postgresql.insert if on_postgresql else sqlite.insert)(TranscriptRow).values(
+    insertion = upsert(session, TranscriptRow).values(
         id=transcript_id,
         status="partial",
         transcribed=0.0,
@@ -36,6 +35,11 @@ async def create(session: AsyncSession, transcript_id: str, **columns: Any) -> N
 async def get(session: AsyncSession, transcript_id: str) -> Transcript | None:
     row = await session.get(TranscriptRow, transcript_id)
     return None if row is None else _transcript(row)
+
+
+async def windows(session: AsyncSession, transcript_id: str) -> int:
+    """Return how many windows the transcript has, 0 when there is no transcript."""
+    return await session.scalar(select(TranscriptRow.windows).where(TranscriptRow.id == transcript_id)) or 0
 
 
 async def newest(session: AsyncSession, actor: Actor, media_id: str) -> Transcript | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from videochat.errors import DatabaseUnavailableError
 from videochat.ops.actor import Actor
 from videochat.store import artefacts
 from videochat.store.fingerprint import fingerprint
@@ -22,6 +24,7 @@ from videochat.transcripts.transcriber import Options
 
 PAGE = 1000
 ARTEFACT = "window-transcript"
+OUTAGE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ class TranscriptService:
             value = await artefacts.get(session, key)
         return None if value is None else WindowTranscript.from_json(value)
 
+    def expect(self, chosen: Chosen) -> None:
+        """Say that the engine will be wanted soon."""
+        self._host.warm(chosen.spec)
+
     async def recognise(
         self,
         audio: Path,
@@ -71,9 +78,10 @@ class TranscriptService:
         options: Options,
         *,
         key: str,
+        subject: str,
         on_segment: Callable[[Segment], None] | None = None,
     ) -> WindowTranscript:
-        """Let the engine listen to a window and keep the result under the key of `window_key`.
+        """Let the engine listen to a window of this content and keep the result under the key of `window_key`.
 
         A known key costs no engine. `on_segment` is called with each segment as soon as it is heard. Cancelling ends
         the engine at once and keeps nothing. Raises TranscriptionError and UnsupportedError.
@@ -82,9 +90,19 @@ class TranscriptService:
         if known is not None:
             return known
         heard = await self._listen(audio, chosen, options, on_segment)
-        async with self._database.write() as session:
-            await artefacts.put(session, key, ARTEFACT, heard.to_json())
+        await self._keep(key, heard, subject)
         return heard
+
+    async def _keep(self, key: str, heard: WindowTranscript, subject: str) -> None:
+        """Store what was heard; minutes of listening are worth waiting for a database that is away."""
+        while True:
+            try:
+                async with self._database.write() as session:
+                    await artefacts.put(session, key, ARTEFACT, heard.to_json(), subject=subject)
+            except DatabaseUnavailableError:
+                await asyncio.sleep(OUTAGE_SECONDS)
+            else:
+                return
 
     async def _listen(
         self, audio: Path, chosen: Chosen, options: Options, on_segment: Callable[[Segment], None] | None
@@ -125,6 +143,10 @@ class TranscriptService:
             session, transcript_id, window, segments, transcribed=transcribed, language=language
         )
 
+    async def windows(self, session: AsyncSession, transcript_id: str) -> int:
+        """Return how many windows are published, which is the number of the next one."""
+        return await repository.windows(session, transcript_id)
+
     async def complete(self, session: AsyncSession, transcript_id: str) -> None:
         await repository.set_status(session, transcript_id, "complete")
 
@@ -162,12 +184,12 @@ class TranscriptService:
             for segment in segments:
                 yield segment
 
-    async def examine(self, transcript_id: str) -> None:
-        """Look for what is doubtful in a whole transcript and keep it for `health`."""
+    async def examine(self, transcript_id: str, *, subject: str) -> None:
+        """Look for what is doubtful in a whole transcript of this content and keep it for `health`."""
         segments = [segment async for segment in self.all_segments(transcript_id)]
         found = [finding.to_json() for finding in findings(segments)]
         async with self._database.write() as session:
-            await artefacts.put(session, _health_key(transcript_id), "health", {"findings": found})
+            await artefacts.put(session, _health_key(transcript_id), "health", {"findings": found}, subject=subject)
 
     async def health(self, transcript: Transcript) -> dict[str, Any] | None:
         """Return `{"findings": [...]}`, None while the transcript is not complete."""

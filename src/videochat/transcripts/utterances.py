@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videochat.media.audio import FRAME, FRAME_SECONDS, VoiceActivity, levels
-
-Samples = NDArray[np.int16]
+from videochat.transcripts.audio import Samples
 
 # Chosen by word error rate: shorter pauses tear sentences apart, longer ones run them together, and the language model
 # of an engine wants whole ones. The detector's hang-over comes on top.

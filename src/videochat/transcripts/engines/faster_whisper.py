@@ -7,19 +7,23 @@ loaded: the web process, which only asks what there is, must not carry them.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
 import huggingface_hub
+import numpy as np
 import structlog
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from videochat.errors import EngineUnavailableError, TranscriptionError, UnsupportedError
+from videochat.media.audio import FULL_SCALE
 from videochat.store.fingerprint import fingerprint
+from videochat.transcripts.audio import read
 from videochat.transcripts.segment import Segment, Word
 from videochat.transcripts.transcriber import EngineSpec, Options, Recognition
 
@@ -45,6 +49,9 @@ REPOSITORIES = {
 FILES = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
 # Without its own tokenizer.json faster-whisper would ask the network for one.
 NEEDED = ("config.json", "model.bin", "tokenizer.json")
+# Two frames of 10 ms are one step of the encoder; in less nothing can be said, and faster-whisper 1.2 fails on it.
+STEP_FRAMES = 2
+STEP_SECONDS = 0.02
 # A firewall that swallows packets must not cost more than this.
 REACH_SECONDS = 5.0
 
@@ -109,12 +116,14 @@ class WhisperTranscriber:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        model.find_alignment = partial(_align, model.find_alignment)
 
     def transcribe(self, audio: Path, options: Options) -> Recognition:
         self._check_language(options.language)
+        samples = read(audio).astype(np.float32) / FULL_SCALE
         try:
             segments, info = self._model.transcribe(
-                str(audio),
+                samples,
                 language=options.language,
                 beam_size=options.beam_size,
                 vad_filter=options.vad_filter,
@@ -123,7 +132,7 @@ class WhisperTranscriber:
                 # One hallucination must not drag the next ones along.
                 condition_on_previous_text=False,
             )
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError) as error:
             raise _failed(error) from error
         # The language of silence is a guess.
         language = info.language if info.duration_after_vad > 0 else options.language
@@ -141,21 +150,34 @@ class WhisperTranscriber:
 def _converted(segments: Iterable[Any], duration: float) -> Generator[Segment]:
     try:
         for segment in segments:
-            if segment.text.strip():
-                yield _segment(segment, duration)
+            converted = _segment(segment, duration)
+            if converted.text and converted.end - converted.start > STEP_SECONDS:
+                yield converted
     except RuntimeError as error:  # CTranslate2 raises nothing else, whatever happened
         raise _failed(error) from error
 
 
+def _align(
+    align: Callable[..., list[list[Any]]], tokenizer: Any, tokens: list[Any], encoded: Any, frames: int, **options: Any
+) -> list[list[Any]]:
+    """Find the words' times, none in what is left of a window after its last step (faster-whisper's issue 1342)."""
+    return [[] for _ in tokens] if frames < STEP_FRAMES else align(tokenizer, tokens, encoded, frames, **options)
+
+
 def _segment(segment: Any, duration: float) -> Segment:
     """Convert faster-whisper's segment; Whisper thinks in 30 s frames, so times past the end of the audio are cut."""
+
+    def cut(seconds: float) -> float:
+        return round(min(float(seconds), duration), 3)
+
     words = tuple(
-        Word(min(word.start, duration), min(word.end, duration), word.word.strip(), round(word.probability, 4))
+        Word(cut(word.start), cut(word.end), word.word.strip(), round(float(word.probability), 4))
         for word in segment.words or ()
     )
-    starts, ends = [segment.start, *(word.start for word in words)], [segment.end, *(word.end for word in words)]
+    start = min(cut(segment.start), *(word.start for word in words)) if words else cut(segment.start)
+    end = max(cut(segment.end), *(word.end for word in words)) if words else cut(segment.end)
     confidence = round(math.exp(min(0.0, segment.avg_logprob)), 4)
-    return Segment(min(*starts, duration), min(max(ends), duration), segment.text.strip(), words, confidence=confidence)
+    return Segment(start, end, segment.text.strip(), words, confidence=confidence)
 
 
 def _failed(error: Exception) -> TranscriptionError:
@@ -174,6 +196,10 @@ def _resolved(spec: EngineSpec) -> tuple[str, str]:
 
 
 def _repository(model: str) -> str:
+    if Path(model).expanduser().is_absolute() or Path(model).is_dir():
+        raise EngineUnavailableError(
+            f"The folder {model} holds no faster-whisper model ({', '.join(NEEDED)}): set STT__MODEL to one that does."
+        )
     repository = model if "/" in model else REPOSITORIES.get(model)
     if repository is None:
         raise EngineUnavailableError(f"There is no model {model}; choose {', '.join(REPOSITORIES)}, or a folder.")

@@ -7,14 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from pocketsphinx import Decoder, set_loglevel
 
-from videochat.errors import MediaError, TranscriptionError, UnsupportedError
-from videochat.media.container import decode
+from videochat.errors import UnsupportedError
+from videochat.transcripts.audio import Samples, read
 from videochat.transcripts.segment import Segment, Word
 from videochat.transcripts.transcriber import EngineSpec, Options, Recognition
-from videochat.transcripts.utterances import Samples, utterances
+from videochat.transcripts.utterances import utterances
 
 LANGUAGE = "en"
 FRAMES_PER_SECOND = 100  # of the acoustic model
@@ -59,10 +58,11 @@ class PocketSphinxTranscriber:
         return Recognition(LANGUAGE, self._segments(audio))
 
     def _segments(self, audio: Path) -> Generator[Segment]:
-        samples = _samples(audio)
-        for start, utterance in utterances(samples):
-            words = [word for word in self._words(utterance, start) if word.end <= samples.size / 16_000]
-            yield from _segments(words)
+        # What it heard before (its estimate of the noise) must not colour what it hears now: a window's text is a pure
+        # function of the window, whichever process did it after whatever else.
+        self._decoder.reinit_feat()
+        for start, utterance in utterances(read(audio)):
+            yield from _segments(list(self._words(utterance, start)))
 
     def _words(self, utterance: Samples, start: float) -> Iterator[Word]:
         """Decode one utterance as a whole: its own mean level then serves as the reference, which lowers the errors."""
@@ -79,7 +79,7 @@ def _word(piece: Any, start: float) -> Word:
 
     There is no confidence: the lattice shares a word's posterior among all its possible boundaries, so right words get 0.01.
     """
-    first, last = piece.start_frame / FRAMES_PER_SECOND, (piece.end_frame + 1) / FRAMES_PER_SECOND
+    first, last = piece.start_frame / FRAMES_PER_SECOND, piece.end_frame / FRAMES_PER_SECOND
     return Word(round(start + first, 2), round(start + last, 2), piece.word.partition("(")[0])
 
 
@@ -96,11 +96,3 @@ def _segments(words: list[Word]) -> Iterator[Segment]:
 
 def _segment(words: list[Word]) -> Segment:
     return Segment(words[0].start, words[-1].end, " ".join(word.text for word in words), tuple(words))
-
-
-def _samples(audio: Path) -> Samples:
-    try:
-        blocks = list(decode(audio))
-    except MediaError as error:
-        raise TranscriptionError(f"The window's audio cannot be read: {error.message}") from error
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
