@@ -1,262 +1,216 @@
-"""Jobs on DBOS: the only file that names the job engine.
+"""The job engine: takes tasks from the queues of the database and does each to its end, whatever dies in between.
 
-A run is a workflow, every step a durable one: after kill -9 only the step in flight is done again. The workflow's id is
-the run's id, so queueing twice is harmless. DBOS keeps its books in its own SQLite file or its own PostgreSQL schema.
-
-DBOS runs workflows on an event loop of its own, while everything of ours lives on the loop that started the worker
-("home"), so each step hops over there. Home must be the main thread's: children die with the thread that started them.
+The truth is one table. A worker holds a task while the row says so: it finishes only what it still holds, stops at once what
+it no longer holds (cancelled, paused, taken over while it was frozen), and gives back what the row says it holds although it
+does not. So there is nothing to reconcile after a crash, an outage of the database or a full disk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
-from pathlib import Path
-from typing import Any, TypeVar
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
 
 import structlog
-from dbos import DBOS, DBOSClient, SetWorkflowID, error
-from sqlalchemy.engine import make_url
 
-from videochat.errors import VideoChatError
+from videochat.errors import (
+    DatabaseUnavailableError,
+    NotYetError,
+    PoisonedError,
+    StorageUnavailableError,
+    TaskTimeoutError,
+    VideoChatError,
+)
+from videochat.jobs import control, queues
 from videochat.jobs.control import SupersededError
-from videochat.jobs.job import PRIORITIES, Priority, Run
-from videochat.jobs.pipeline import Steps, process
-from videochat.settings import JobSettings, Settings
-from videochat.store.session import parse_url, prepare_sqlite_file
+from videochat.jobs.job import Run
+from videochat.jobs.queues import Lease
+from videochat.jobs.task import Queue, Task
+from videochat.store.session import Database
 
 log = structlog.get_logger(__name__)
 
-Result = TypeVar("Result")
+MAX_TRIES = 10  # of a task that takes its worker down each time, or fails in a way that has no name
+MAX_FAILURES = 3  # of a task whose failure has a name and may pass
+FIRST_PAUSE = 1.0  # seconds; doubled with every failure
+NOT_YET_PAUSE = 2.0
+OUTAGE_PAUSE = 1.0
+IDLE_PAUSE = 1.0
 
-# A workflow is only resumed by code of the same shape: raise this when the order of steps changes.
-PIPELINE_VERSION = "1"
-JOBS, DECODE = "jobs", "decode"
-PROCESS, CUT = "process", "cut"
-MAX_RECOVERIES = 10
-TRIES_OF_A_STEP = 3
-ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
-
-
-def engine_url(settings: Settings) -> str:
-    """Return where DBOS keeps its books: a SQLite file beside ours, or a schema of the same PostgreSQL database."""
-    url = parse_url(settings.database_url)
-    if url.get_backend_name() == "sqlite":
-        return f"sqlite:///{Path(url.database or '').with_name('jobs.db')}"
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+Work = Callable[[Task], Awaitable[None]]
+Fail = Callable[[Run, str, str], Awaitable[None]]
 
 
-async def migrate_engine(url: str) -> None:
-    """Create or upgrade the engine's own tables."""
-    if database := _sqlite_file(url):
-        await asyncio.to_thread(prepare_sqlite_file, database)
-    await asyncio.to_thread(DBOS.migrate, url)
+class Engine:
+    """Works on tasks in this process: at most `room[queue]` of each queue at a time.
 
+    `work` does a task, `fail` ends its job with a code and a reason. A task gets `limit_seconds`.
+    """
 
-def _sqlite_file(url: str) -> Path | None:
-    parsed = make_url(url)
-    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+    def __init__(
+        self,
+        database: Database,
+        work: Work,
+        fail: Fail,
+        room: Mapping[Queue, int],
+        *,
+        poll_seconds: float,
+        limit_seconds: float,
+    ) -> None:
+        self._database = database
+        self._work = work
+        self._fail = fail
+        self._room = room
+        self._poll_seconds = poll_seconds
+        self._limit_seconds = limit_seconds
+        self._worker: str
+        self._loops: list[asyncio.Task[None]] = []
+        self._running: dict[Lease, asyncio.Task[None]] = {}
+        self._recording: set[Lease] = set()
+        self._dropped: set[Lease] = set()
 
+    @property
+    def busy(self) -> int:
+        """How many tasks are being worked on."""
+        return len(self._running)
 
-def cutting(run: Run) -> str:
-    """Return the id of the workflow that decodes for a run."""
-    return f"{run.id}.cut"
+    def start(self, worker: str) -> None:
+        """Take tasks under this name, which no other process may have had before."""
+        self._worker = worker
+        for queue, room in self._room.items():
+            self._loops.append(asyncio.create_task(self._take_from(queue, room), name=f"queue-{queue}"))
+        self._loops.append(asyncio.create_task(self._keep_to_the_books(), name="leases"))
 
+    async def stop(self, drain_seconds: float = 0.0) -> None:
+        """Take nothing more, let what is in flight end for so long, then interrupt the rest and give it back."""
+        await _cancelled(*self._loops[:-1])
+        if self._running and drain_seconds:
+            await asyncio.wait(self._running.values(), timeout=drain_seconds)
+        await _cancelled(*self._running.values(), *self._loops)
+        with contextlib.suppress(VideoChatError):  # without a database the others will find out that we are dead
+            async with self._database.write() as session:
+                jobs = await queues.release_all(session, self._worker)
+            async with self._database.write() as session:  # apart: others lock the job before its tasks
+                await control.left_alone(session, jobs)
 
-class DbosQueue:
-    """Queues and cancels runs from any process; knows nothing of what they do."""
+    async def _take_from(self, queue: Queue, room: int) -> None:
+        free = asyncio.Semaphore(room)
+        while True:
+            await free.acquire()
+            task = await self._next(queue)
+            doing = asyncio.create_task(self._do(task), name=task.id)
+            lease = Lease(task.id, task.tries)
+            self._running[lease] = doing
+            doing.add_done_callback(partial(self._ended, lease, free))
 
-    def __init__(self, url: str) -> None:
-        self._client = DBOSClient(system_database_url=url, lazy=True, retry_connection_errors=False)
+    async def _next(self, queue: Queue) -> Task:
+        """Wait for the next task whose turn it is."""
+        while True:
+            pause = self._poll_seconds
+            try:
+                if task := await self._taken(queue):
+                    return task
+            except VideoChatError as error:
+                log.warning("queue.unreachable", queue=queue, code=error.reason)
+                pause = OUTAGE_PAUSE
+            await asyncio.sleep(pause)
 
-    async def enqueue(self, run: Run, priority: Priority) -> None:
-        await self._client.enqueue_async(
-            {
-                "queue_name": JOBS,
-                "workflow_name": PROCESS,
-                "workflow_id": run.id,
-                "app_version": PIPELINE_VERSION,
-                "priority": PRIORITIES.index(priority) + 1,
-            },
-            run.job_id,
-            run.attempt,
-        )
+    async def _taken(self, queue: Queue) -> Task | None:
+        now = datetime.now(UTC)
+        async with self._database.read() as session:  # an idle worker must not take SQLite's only lock for writing
+            if not await queues.has_work(session, queue, now):
+                return None
+        async with self._database.write() as session:
+            return await queues.take(session, queue, self._worker, now)
 
-    async def cancel(self, run: Run) -> None:
-        await self._client.cancel_workflow_async(run.id, cancel_children=True)
+    def _ended(self, lease: Lease, free: asyncio.Semaphore, ended: asyncio.Task[None]) -> None:
+        self._running.pop(lease, None)
+        free.release()
+        if not ended.cancelled() and (error := ended.exception()):
+            # A mistake of ours: the books still say that we hold the task, so it is given back and tried again.
+            log.error("task.crashed", task=lease.task_id, tries=lease.tries, exc_info=error)
 
-    async def states(self, ids: Collection[str]) -> dict[str, str]:
-        """Return the engine's state of each run that it knows, such as ENQUEUED, PENDING or SUCCESS."""
-        found = await self._client.list_workflows_async(workflow_ids=list(ids), load_input=False, load_output=False)
-        return {status.workflow_id: str(status.status) for status in found}
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._client.destroy)
-
-
-class DbosWorker:
-    """Works on queued runs in this process, of which there is one at a time."""
-
-    def __init__(self, url: str, steps: Steps, settings: JobSettings) -> None:
-        self._url = url
-        self._steps = steps
-        self._settings = settings
-        self._home: _Home
-
-    async def start(self, executor_id: str) -> None:
-        """Take part under this name, which no other process may have had before."""
-        self._home = _Home(asyncio.get_running_loop())
-        await asyncio.to_thread(self._launch, executor_id)
-
-    def _launch(self, executor_id: str) -> None:
-        # In a thread, because DBOS's asynchronous functions would put their own executor into our loop.
-        self._register_queues()  # before the launch, which otherwise looks for new queues only a second later
-        DBOS(
-            config={
-                "name": "videochat",
-                "system_database_url": self._url,
-                "executor_id": executor_id,
-                "application_version": PIPELINE_VERSION,
-                "log_level": "WARNING",
-                "run_migrations": False,
-                "notification_listener_polling_interval_sec": 0.25,  # bounds how long stopping takes
-            }
-        )
-        _speak_through_our_log()
-        _bind(self._steps, self._home)
-        DBOS.launch()
-
-    def _register_queues(self) -> None:
-        client = DBOSClient(system_database_url=self._url)
-        for queue in (JOBS, DECODE):
-            client.register_queue(
-                queue,
-                worker_concurrency=self._settings.concurrency,
-                polling_interval_sec=self._settings.poll_seconds,
-                on_conflict="always_update",
-            )
-        client.destroy()
-
-    async def take_over(self, alive: Collection[str]) -> list[str]:
-        """Queue the runs of executors that are not alive again and return whose they were."""
-        pending = await asyncio.to_thread(DBOS.list_workflows, status="PENDING", load_input=False, load_output=False)
-        dead = sorted({workflow.executor_id for workflow in pending if workflow.executor_id} - set(alive))
-        if dead:
-            # Not in the public interface: the version is pinned, and a test with kill -9 watches it.
-            await asyncio.to_thread(DBOS._recover_pending_workflows, dead)  # noqa: SLF001
-        return dead
-
-    async def stop(self) -> None:
-        """Leave at once; what is in flight is taken over by the next worker."""
-        await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
-        await self._home.cancel_all()  # only now: a step that failed because we stop would end its job
-
-
-def _speak_through_our_log() -> None:
-    """Take away the handler that DBOS gives itself; that steps are cancelled when we stop is no warning."""
-    logger = logging.getLogger("dbos")
-    logger.handlers.clear()
-    logger.propagate = True
-    logger.setLevel(logging.ERROR)
-
-
-class _Home:
-    """The loop that everything of ours lives on, and what DBOS has in flight there."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do the work at home and wait for it on the loop of the caller, whose cancellation cancels it."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop))
-
-    async def cancel_all(self) -> None:
-        """Cancel what is in flight and wait until it has cleaned up; called at home."""
-        for task in self._tasks:
-            if not task.cancelling():  # a second cancel would interrupt the cleaning up after the first
-                task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _tracked(self, work: Coroutine[Any, Any, Result]) -> Result:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _do(self, task: Task) -> None:
+        record = await self._try(task)
+        lease = Lease(task.id, task.tries)
+        self._recording.add(lease)
         try:
-            return await work
+            await record()
+        except VideoChatError as error:  # nothing can be written now: the books are put right when that is over
+            log.warning("task.unrecorded", task=task.id, code=error.reason)
         finally:
-            self._tasks.discard(task)
+            self._recording.discard(lease)
+
+    async def _try(self, task: Task) -> Callable[[], Awaitable[None]]:
+        """Do the task and return what writes down how it went."""
+        try:
+            await self._within_limits(task)
+        except SupersededError:
+            log.info("task.superseded", task=task.id)
+        except NotYetError:
+            return partial(self._put_back, task, NOT_YET_PAUSE, failed=False)
+        except (DatabaseUnavailableError, StorageUnavailableError):
+            return partial(self._put_back, task, OUTAGE_PAUSE, failed=False)
+        except VideoChatError as error:
+            log.warning("task.failed", task=task.id, failures=task.failures + 1, code=error.reason)
+            if error.retryable and task.failures + 1 < MAX_FAILURES:
+                return partial(self._put_back, task, FIRST_PAUSE * 2**task.failures, failed=True)
+            return partial(self._give_up, task, error)
+        return partial(self._finished, task)
+
+    async def _within_limits(self, task: Task) -> None:
+        if task.tries > MAX_TRIES:
+            raise PoisonedError
+        try:
+            async with asyncio.timeout(self._limit_seconds):
+                await self._work(task)
+        except TimeoutError:
+            raise TaskTimeoutError from None
+
+    async def _give_up(self, task: Task, error: VideoChatError) -> None:
+        with contextlib.suppress(SupersededError):
+            await self._fail(task.run, error.reason, error.message)
+        await self._finished(task)
+
+    async def _finished(self, task: Task) -> None:
+        async with self._database.write() as session:
+            await queues.done(session, self._worker, task)
+
+    async def _put_back(self, task: Task, pause: float, *, failed: bool) -> None:
+        async with self._database.write() as session:
+            not_before = queues.later(datetime.now(UTC), pause)
+            await queues.put_back(session, self._worker, task, not_before, failed=failed)
+
+    async def _keep_to_the_books(self) -> None:
+        """Compare what we hold by the books with what we do, several times a second: a cancel takes effect that soon."""
+        while True:
+            await asyncio.sleep(self._poll_seconds if self._running else IDLE_PAUSE)
+            try:
+                await self._compare()
+            except VideoChatError as error:
+                log.warning("leases.unreadable", code=error.reason)
+                await asyncio.sleep(OUTAGE_PAUSE)
+
+    async def _compare(self) -> None:
+        doing = dict(self._running)
+        async with self._database.read() as session:
+            held = await queues.leases(session, self._worker)
+        for lease in doing.keys() - held - self._recording:
+            doing[lease].cancel()
+        # Twice in a row, because taking and working do not begin at the same moment.
+        dropped = held - doing.keys() - self._running.keys() - self._recording
+        if lost := dropped & self._dropped:
+            log.warning("leases.dropped", tasks=sorted(lease.task_id for lease in lost))
+            async with self._database.write() as session:
+                await queues.release(session, self._worker, lost)
+        self._dropped = dropped - lost
 
 
-def _bind(steps: Steps, home: _Home) -> None:
-    """Register the workflows with DBOS, bound to these steps."""
-    durable = _DurableSteps(steps, home)
-
-    @DBOS.workflow(name=CUT, max_recovery_attempts=MAX_RECOVERIES)
-    async def cut(job_id: str, attempt: int) -> None:
-        run = Run(job_id, attempt)
-        await _to_the_end(run, durable.really_cut(run), durable)
-
-    @DBOS.workflow(name=PROCESS, max_recovery_attempts=MAX_RECOVERIES)
-    async def whole(job_id: str, attempt: int) -> None:
-        run = Run(job_id, attempt)
-        await _to_the_end(run, process(run, durable), durable)
-
-    durable.cut_workflow = cut
-
-
-async def _to_the_end(run: Run, work: Awaitable[None], durable: _DurableSteps) -> None:
-    """Do the work; a failure that we know ends the job with its reason, one that we don't ends the workflow."""
-    try:
-        await work
-    except SupersededError:
-        log.info("run.superseded", job=run.job_id, attempt=run.attempt)
-    except VideoChatError as failure:
-        await durable.fail(run, failure.reason, failure.message)
-    except error.DBOSMaxStepRetriesExceeded as exceeded:
-        last = exceeded.errors[-1]
-        if not isinstance(last, VideoChatError):
-            raise
-        await durable.fail(run, last.reason, last.message)
-
-
-class _DurableSteps:
-    """The pipeline's steps, each remembered by DBOS once it has ended."""
-
-    def __init__(self, steps: Steps, home: _Home) -> None:
-        self._home = home
-        self.begin = self._durable("begin", steps.begin)
-        self.really_cut = self._durable("cut", steps.cut)
-        self.window_ready = self._durable("window_ready", steps.window_ready)
-        self.transcribe = self._durable("transcribe", steps.transcribe)
-        self.publish = self._durable("publish", steps.publish)
-        self.finish = self._durable("finish", steps.finish)
-        self.fail = self._durable("fail", steps.fail)
-        self.cut_workflow: Callable[[str, int], Coroutine[Any, Any, None]]
-
-    async def cut(self, run: Run) -> None:
-        with SetWorkflowID(cutting(run)):
-            await DBOS.enqueue_workflow_async(DECODE, self.cut_workflow, run.job_id, run.attempt)
-
-    def _durable(
-        self, name: str, step: Callable[..., Coroutine[Any, Any, Result]]
-    ) -> Callable[..., Coroutine[Any, Any, Result]]:
-        @DBOS.step(
-            name=name,
-            preemptible=True,
-            retries_allowed=True,
-            max_attempts=TRIES_OF_A_STEP,
-            should_retry=_may_succeed_later,
-        )
-        async def remembered(job_id: str, attempt: int, *arguments: Any) -> Result:
-            return await self._home.run(step(Run(job_id, attempt), *arguments))
-
-        async def call(run: Run, *arguments: Any) -> Result:
-            return await remembered(run.job_id, run.attempt, *arguments)
-
-        return call
-
-
-def _may_succeed_later(error: BaseException) -> bool:
-    return isinstance(error, VideoChatError) and error.retryable
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel the tasks and wait until they have cleaned up."""
+    for task in tasks:
+        if not task.cancelling():  # a second cancel would interrupt the cleaning up after the first
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Status = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
 Priority = Literal["urgent", "high", "normal", "low"]
+Action = Literal["cancel", "pause", "resume", "retry"]
 
 LIVE: tuple[Status, ...] = ("queued", "running")
 FINAL: tuple[Status, ...] = ("completed", "failed", "cancelled")
@@ -18,8 +19,10 @@ PRIORITIES: tuple[Priority, ...] = ("urgent", "high", "normal", "low")
 class Job:
     """One piece of work. `parameters` are frozen when it is created; a retry never drops one.
 
-    `progress` is the share of the recording that is readable, 0 to 1. `attempts` counts how often it was started
-    or started again by a person; every attempt reuses what the earlier ones finished.
+    `progress` is the share of the recording that has been listened to, 0 to 1, `rate` how many seconds of it in a second.
+    `attempts` counts how often it was started or started again by a person; every attempt reuses what the earlier ones
+    finished. `work` is the fingerprint of content and parameters: equal work has equal results. `windows` is known once the
+    recording is cut, `audio_seconds` is its length.
     """
 
     id: str
@@ -34,6 +37,11 @@ class Job:
     attempts: int
     error: dict[str, Any] | None
     request_id: str | None
+    work: str | None
+    windows: int | None
+    audio_seconds: float | None
+    rate: float | None
+    rated_at: datetime | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -41,6 +49,13 @@ class Job:
     @property
     def run(self) -> Run:
         return Run(self.id, self.attempts)
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """How long it will take at the present rate, None while that cannot be said."""
+        if self.status != "running" or not self.rate or self.audio_seconds is None:
+            return None
+        return (1 - self.progress) * self.audio_seconds / self.rate
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +65,8 @@ class Job:
             "status": self.status,
             "progress": round(self.progress, 4),
             "step": self.step,
+            "rate": self.rate and round(self.rate, 2),
+            "remaining_seconds": self.remaining_seconds and round(self.remaining_seconds, 1),
             "priority": self.priority,
             "attempts": self.attempts,
             "error": self.error,

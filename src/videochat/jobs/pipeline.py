@@ -1,55 +1,83 @@
-"""The way of a recording, in order, free of any job engine.
+"""The way of a recording, in order, free of any engine: which task does what, and which tasks it brings about.
 
-Decoding runs beside transcription: the first window is read while the rest of a long recording is still being cut.
-A window is published as soon as it is transcribed, so people read, search and ask before the job has ended.
+    decode ──▸ window 0, window 1, … ──▸ finish
+
+Windows are offered as they are cut and transcribed by all workers that have room, in any order. Whoever has transcribed one
+publishes all that can be read now without a gap, so people read, search and ask before the job has ended; whoever publishes
+the last one offers the finish.
 """
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Protocol
 
 from videochat.jobs.job import Run
+from videochat.jobs.task import Kind, Task
 
 
 class Steps(Protocol):
-    """What the pipeline needs done. Any call may be repeated after a crash and must then change nothing."""
+    """What the pipeline needs done. Any call may be repeated after a crash and must then change nothing.
+
+    Errors: SupersededError when the run is no longer wanted, NotYetError when it must wait, and what the stages raise.
+    """
 
     async def begin(self, run: Run) -> None:
         """Choose the engine and open the transcript."""
         ...
 
-    async def cut(self, run: Run) -> None:
-        """Decode the audio once, into windows that become known as they are cut."""
+    def cut(self, run: Run) -> AsyncGenerator[int, None]:
+        """Decode the audio once and yield the number of each window as soon as it is there."""
         ...
 
-    async def window_ready(self, run: Run, n: int) -> bool:
-        """Wait until window n is cut; False when the recording ends before it."""
+    async def offer(self, run: Run, n: int) -> None:
+        """Let workers have window n."""
+        ...
+
+    async def all_cut(self, run: Run, count: int) -> None:
+        """Note that there are no more windows than these; offer the finish if all are published."""
         ...
 
     async def transcribe(self, run: Run, n: int) -> None:
         """Recognise the words of window n."""
         ...
 
-    async def publish(self, run: Run, n: int) -> None:
-        """Make window n readable, searchable and askable."""
+    async def publish(self, run: Run) -> None:
+        """Make what is transcribed without a gap readable, searchable and askable; offer the finish after the last window."""
         ...
 
-    async def finish(self, run: Run) -> None:
+    async def examine(self, run: Run) -> None:
+        """Look for what is doubtful in the whole transcript. Raises CutOffError when the recording goes on and the file does not."""
+        ...
+
+    async def complete(self, run: Run) -> None:
         """Close the transcript and the job."""
         ...
 
-    async def fail(self, run: Run, code: str, message: str) -> None:
-        """End the job with its reason; what was published stays."""
-        ...
+
+async def decode(steps: Steps, task: Task) -> None:
+    await steps.begin(task.run)
+    count = 0
+    async with aclosing(steps.cut(task.run)) as windows:
+        async for n in windows:
+            await steps.offer(task.run, n)
+            count += 1
+    await steps.all_cut(task.run, count)
 
 
-async def process(run: Run, steps: Steps) -> None:
-    await steps.begin(run)
-    await steps.cut(run)  # only starts it: the engine runs it as a job of its own
-    for n in count():
-        if not await steps.window_ready(run, n):
-            break
-        await steps.transcribe(run, n)
-        await steps.publish(run, n)
-    await steps.finish(run)
+async def window(steps: Steps, task: Task) -> None:
+    await steps.transcribe(task.run, task.n)
+    await steps.publish(task.run)
+
+
+async def finish(steps: Steps, task: Task) -> None:
+    await steps.examine(task.run)
+    await steps.complete(task.run)
+
+
+PIPELINE: Mapping[Kind, Callable[[Steps, Task], Awaitable[None]]] = {
+    "decode": decode,
+    "window": window,
+    "finish": finish,
+}

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import CursorResult, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from videochat.jobs.job import Job
-from videochat.store.tables import JobRow, WorkerRow
+from videochat.jobs.job import LIVE, Job
+from videochat.jobs.liveness import Beat
+from videochat.media.media import Media
+from videochat.store.tables import ChoreRow, HearingRow, JobRow, MediaRow, TaskRow, WorkerRow
+from videochat.store.upsert import upsert
 
 COLUMNS = [getattr(JobRow, field.name) for field in fields(Job)]
+MEDIA_COLUMNS = [getattr(MediaRow, field.name) for field in fields(Media)]
+
+_other = aliased(JobRow)
+_newest = (
+    select(_other.id)
+    .where(_other.media_id == MediaRow.id)
+    .order_by(_other.created_at.desc(), _other.id.desc())
+    .limit(1)
+    .correlate(MediaRow)
+    .scalar_subquery()
+)
+_LIBRARY = select(*MEDIA_COLUMNS, *COLUMNS).outerjoin_from(MediaRow, JobRow, JobRow.id == _newest)
 
 
 async def add(session: AsyncSession, job: Job) -> None:
@@ -69,34 +84,68 @@ async def newest(session: AsyncSession, media_ids: Sequence[str]) -> dict[str, J
     return {job.media_id: job for job in (Job(*row) for row in await session.execute(query))}
 
 
-async def in_status(session: AsyncSession, statuses: Collection[str], limit: int) -> list[Job]:
-    query = select(*COLUMNS).where(JobRow.status.in_(statuses)).order_by(JobRow.created_at).limit(limit)
-    return [Job(*row) for row in await session.execute(query)]
-
-
-async def recently_stopped(session: AsyncSession, since: datetime, limit: int) -> list[Job]:
-    """Return jobs that people stopped after that moment, whose events say so."""
-    query = select(*COLUMNS).where(JobRow.status.in_(("paused", "cancelled")), JobRow.changed_at >= since).limit(limit)
-    return [Job(*row) for row in await session.execute(query)]
+async def library(
+    session: AsyncSession, owner: str, before: tuple[datetime, str] | None, limit: int
+) -> list[tuple[Media, Job | None]]:
+    """Return media of the owner with the newest job of each, newest first: one statement, because every visit asks it."""
+    query = _LIBRARY.where(MediaRow.owner == owner)
+    if before is not None:
+        query = query.where(tuple_(MediaRow.created_at, MediaRow.id) < before)
+    rows = await session.execute(query.order_by(MediaRow.created_at.desc(), MediaRow.id.desc()).limit(limit))
+    width = len(MEDIA_COLUMNS)
+    return [(Media(*row[:width]), None if row[width] is None else Job(*row[width:])) for row in rows]
 
 
 async def beat(session: AsyncSession, worker_id: str, *, host: str, pid: int, now: datetime) -> None:
     """Say that a worker lives."""
-    upsert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {"id": worker_id, "host": host, "pid": pid, "started_at": now, "beat_at": now}
-    statement = upsert(WorkerRow).values(row)
+    statement = upsert(session, WorkerRow).values(row)
     await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"beat_at": now}))
 
 
-async def workers(session: AsyncSession, since: datetime) -> list[tuple[str, str, int]]:
-    """Return (id, host, pid) of the workers that said so since then."""
-    rows = await session.execute(select(WorkerRow.id, WorkerRow.host, WorkerRow.pid).where(WorkerRow.beat_at >= since))
-    return [(worker, host, pid) for worker, host, pid in rows]
+async def beats(session: AsyncSession) -> dict[str, Beat]:
+    """Return when each worker last said that it lives."""
+    rows = await session.execute(select(WorkerRow.id, WorkerRow.host, WorkerRow.pid, WorkerRow.beat_at))
+    return {worker: Beat(host, pid, at) for worker, host, pid, at in rows}
 
 
-async def forget_worker(session: AsyncSession, worker_id: str) -> None:
-    await session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+async def forget_workers(session: AsyncSession, workers: Collection[str]) -> None:
+    await session.execute(delete(WorkerRow).where(WorkerRow.id.in_(workers)))
 
 
-async def forget_workers(session: AsyncSession, before: datetime) -> None:
-    await session.execute(delete(WorkerRow).where(WorkerRow.beat_at < before))
+async def twin(session: AsyncSession, job: Job) -> str | None:
+    """Return the id of a job that was asked for earlier and is at the same work now, None if there is none."""
+    earlier = (JobRow.created_at < job.created_at) | ((JobRow.created_at == job.created_at) & (JobRow.id < job.id))
+    query = select(JobRow.id).where(JobRow.work == job.work, JobRow.status.in_(LIVE), earlier)
+    return await session.scalar(query.limit(1))
+
+
+async def without_tasks(session: AsyncSession, before: datetime, limit: int) -> list[Job]:
+    """Return jobs that are live, have not changed since then, and have no task that could move them on."""
+    idle = (JobRow.status.in_(LIVE), JobRow.changed_at < before, ~exists().where(TaskRow.job_id == JobRow.id))
+    return [Job(*row) for row in await session.execute(select(*COLUMNS).where(*idle).limit(limit).with_for_update())]
+
+
+async def claim_chore(session: AsyncSession, name: str, now: datetime, every: timedelta) -> bool:
+    """Say whether the chore is due, and if so make it due again only later: one of all who ask gets it."""
+    await session.execute(upsert(session, ChoreRow).values(name=name, due_at=now).on_conflict_do_nothing())
+    claim = update(ChoreRow).where(ChoreRow.name == name, ChoreRow.due_at <= now).values(due_at=now + every)
+    return cast("CursorResult[Any]", await session.execute(claim)).rowcount == 1
+
+
+async def hear(session: AsyncSession, job_id: str, n: int, seconds: float) -> None:
+    """Note how many seconds of window n have been listened to."""
+    statement = upsert(session, HearingRow).values(job_id=job_id, n=n, seconds=seconds)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["job_id", "n"], set_={"seconds": seconds})
+    )  # fmt: skip
+
+
+async def heard(session: AsyncSession, job_id: str) -> float:
+    """Return how many seconds of the recording have been listened to."""
+    return await session.scalar(select(func.sum(HearingRow.seconds)).where(HearingRow.job_id == job_id)) or 0.0
+
+
+async def forget_hearing(session: AsyncSession, job_id: str, first: int = 0) -> None:
+    """Forget how much of the windows from the first one on has been listened to."""
+    await session.execute(delete(HearingRow).where(HearingRow.job_id == job_id, HearingRow.n >= first))

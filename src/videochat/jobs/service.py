@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from videochat.errors import ConflictError, NotFoundError
-from videochat.jobs import control, repository
-from videochat.jobs.job import LIVE, Job, Priority, Status
-from videochat.jobs.queue import JobQueue
+from videochat.errors import ConflictError, NotFoundError, VideoChatError
+from videochat.jobs import control, queues, repository
+from videochat.jobs.job import LIVE, Action, Job, Priority, Status
+from videochat.media.media import Media
 from videochat.ops.actor import Actor
-from videochat.store.events import EventFeed
-from videochat.store.fingerprint import new_id
+from videochat.store.feed import EventFeed
+from videochat.store.fingerprint import fingerprint, new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
 from videochat.store.session import Database
 
@@ -22,21 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 class JobService:
-    """Jobs as their owners see them.
+    """Jobs as their owners see them. A job and its first task are stored in one transaction: nothing falls in between."""
 
-    The row is committed first and the queue told afterwards: if the process dies in between, the next sweep of a
-    worker queues what it finds.
-    """
-
-    def __init__(self, database: Database, queue: JobQueue, feed: EventFeed) -> None:
+    def __init__(self, database: Database, feed: EventFeed) -> None:
         self._database = database
-        self._queue = queue
         self._feed = feed
 
     async def submit(
         self,
         actor: Actor,
-        media_id: str,
+        media: Media,
         parameters: dict[str, Any],
         *,
         priority: Priority = "normal",
@@ -47,12 +42,12 @@ class JobService:
         The same work, while it is live or when it was the last that was done, is returned as it is.
         """
         async with self._database.write() as session:
-            for job in await repository.page(session, actor.id, media_id=media_id, statuses=(), before=None, limit=1):
+            for job in await repository.page(session, actor.id, media_id=media.id, statuses=(), before=None, limit=1):
                 if job.kind == kind and job.parameters == parameters and job.status in {*LIVE, "completed"}:
                     return job
-            job = _new(actor, media_id, parameters, priority, kind)
+            job = _new(actor, media, parameters, priority, kind)
             await control.create(session, job)
-        await self._queued(job)
+        self._told("job.queued", job)
         return job
 
     async def get(self, actor: Actor, job_id: str) -> Job:
@@ -79,6 +74,13 @@ class JobService:
             )
         return Page.of(jobs, limit, lambda job: encode_cursor(job.created_at, job.id))
 
+    async def library(self, actor: Actor, cursor: str | None = None, limit: int = 50) -> Page[tuple[Media, Job | None]]:
+        """Return up to `limit` media with the newest job of each, newest first. Raises InvalidError."""
+        before = decode_cursor(cursor)
+        async with self._database.read() as session:
+            found = await repository.library(session, actor.id, before, limit + 1)
+        return Page.of(found, limit, lambda entry: encode_cursor(entry[0].created_at, entry[0].id))
+
     async def newest(self, media_ids: Sequence[str]) -> dict[str, Job]:
         """Return the newest job of each of these media."""
         async with self._database.read() as session:
@@ -90,7 +92,7 @@ class JobService:
             job = await control.owned(session, actor.id, job_id)
             _require(job, ("queued", "running", "paused"), "cancelled")
             job = await control.end(session, job, "cancelled")
-        await self._stopped(job)
+        self._told("job.cancelled", job)
         return job
 
     async def pause(self, actor: Actor, job_id: str) -> Job:
@@ -98,8 +100,8 @@ class JobService:
         async with self._database.write() as session:
             job = await control.owned(session, actor.id, job_id)
             _require(job, LIVE, "paused")
-            job = await control.change(session, job, status="paused")
-        await self._stopped(job)
+            job = await control.pause(session, job)
+        self._told("job.paused", job)
         return job
 
     async def resume(self, actor: Actor, job_id: str) -> Job:
@@ -109,6 +111,27 @@ class JobService:
     async def retry(self, actor: Actor, job_id: str) -> Job:
         """Try a failed or cancelled job again with the same parameters. Raises ConflictError."""
         return await self._again(actor, job_id, ("failed", "cancelled"), "retried")
+
+    async def prioritise(self, actor: Actor, job_id: str, priority: Priority) -> Job:
+        """Let the job's waiting tasks go before or after others from now on. Raises ConflictError when it has ended."""
+        async with self._database.write() as session:
+            job = await control.owned(session, actor.id, job_id)
+            _require(job, (*LIVE, "paused"), "given another priority")
+            await queues.prioritise(session, job.id, priority)
+            job = await control.change(session, job, priority=priority)
+        self._told("job.prioritised", job)
+        return job
+
+    async def steer(self, actor: Actor, job_ids: Sequence[str], action: Action) -> Mapping[str, Job | VideoChatError]:
+        """Do the same to many jobs and return for each what became of it: the job, or why not."""
+        steps = {"cancel": self.cancel, "pause": self.pause, "resume": self.resume, "retry": self.retry}
+        outcomes: dict[str, Job | VideoChatError] = {}
+        for job_id in dict.fromkeys(job_ids):
+            try:
+                outcomes[job_id] = await steps[action](actor, job_id)
+            except (NotFoundError, ConflictError) as error:
+                outcomes[job_id] = error
+        return outcomes
 
     async def stop_all(self, actor: Actor, media_id: str) -> None:
         """Cancel whatever is live for a medium, before it is deleted."""
@@ -120,21 +143,13 @@ class JobService:
         async with self._database.write() as session:
             job = await control.owned(session, actor.id, job_id)
             _require(job, allowed, verb)
-            job = await control.change(
-                session, job, status="queued", attempts=job.attempts + 1, error=None, finished_at=None
-            )
-        await self._queued(job)
+            job = await control.restart(session, job)
+        self._told(f"job.{verb}", job)
         return job
 
-    async def _queued(self, job: Job) -> None:
-        await self._queue.enqueue(job.run, job.priority)
-        self._feed.poke()
-        log.info("job.queued", job=job.id, media=job.media_id, attempt=job.attempts)
-
-    async def _stopped(self, job: Job) -> None:
-        await self._queue.cancel(job.run)
-        self._feed.poke()
-        log.info("job.stopped", job=job.id, status=job.status)
+    def _told(self, event: str, job: Job) -> None:
+        self._feed.poke(control.stream_of(job.id))
+        log.info(event, job=job.id, media=job.media_id, attempt=job.attempts, priority=job.priority)
 
 
 def _require(job: Job, allowed: Sequence[Status], verb: str) -> None:
@@ -142,10 +157,16 @@ def _require(job: Job, allowed: Sequence[Status], verb: str) -> None:
         raise ConflictError(f"The job is {job.status}; it cannot be {verb}.")
 
 
-def _new(actor: Actor, media_id: str, parameters: dict[str, Any], priority: Priority, kind: str) -> Job:
+def _new(actor: Actor, media: Media, parameters: dict[str, Any], priority: Priority, kind: str) -> Job:
     context = structlog.contextvars.get_contextvars()
     return Job(
-        id=new_id("job"), owner=actor.id, kind=kind, media_id=media_id, parameters=parameters,
+        id=new_id("job"), owner=actor.id, kind=kind, media_id=media.id, parameters=parameters,
         status="queued", progress=0.0, step="queued", priority=priority, attempts=1, error=None,
-        request_id=context.get("request_id"), created_at=datetime.now(UTC), started_at=None, finished_at=None,
+        request_id=context.get("request_id"), work=work_of(media, kind, parameters), windows=None,
+        audio_seconds=media.duration, rate=None, rated_at=None, created_at=datetime.now(UTC), started_at=None, finished_at=None,
     )  # fmt: skip
+
+
+def work_of(media: Media, kind: str, parameters: dict[str, Any]) -> str:
+    """Return the fingerprint of what a job will do: equal work on equal content has equal results, whoever asks."""
+    return fingerprint("work", sha256=media.sha256, job=kind, parameters=parameters)

@@ -1,37 +1,43 @@
-"""What each step of the pipeline does to a real recording. Every step may be repeated and then changes nothing."""
+"""What happens in each step of the pipeline, on the stages' services. No session is open while anything heavy runs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from videochat.jobs import control
+from videochat.errors import NotYetError
+from videochat.jobs import control, queues, repository
 from videochat.jobs.job import Job, Run
 from videochat.jobs.parameters import Parameters
-from videochat.media.media import Media, Window
+from videochat.jobs.task import Task
+from videochat.media.media import CutOffError, Media, Window
 from videochat.media.service import MediaService
 from videochat.ops.actor import Actor
 from videochat.ops.logging import bind_request
 from videochat.ops.metrics import Metrics
+from videochat.ops.resources import Resources
 from videochat.passages.service import PassageService
 from videochat.store import events
 from videochat.store.blob import Blobs
-from videochat.store.events import EventFeed
+from videochat.store.feed import EventFeed
 from videochat.store.session import Database
 from videochat.transcripts.choose import Chosen, EngineChooser, threads_for
 from videochat.transcripts.segment import NumberedSegment, Segment
-from videochat.transcripts.service import TranscriptService, window_key
+from videochat.transcripts.service import TranscriptService, WindowTranscript, window_key
 
 log = structlog.get_logger(__name__)
 
-WINDOW_POLL_SECONDS = 0.05
 PROGRESS_SECONDS = 1.0
+# Decoding is hundreds of times faster than listening: with more windows than this waiting it would only fill the disk.
+MAX_WAITING_WINDOWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class RecordingSteps:
 
     database: Database
     blobs: Blobs
+    resources: Resources
     feed: EventFeed
     media: MediaService
     transcripts: TranscriptService
@@ -49,92 +56,178 @@ class RecordingSteps:
     concurrency: int
 
     async def begin(self, run: Run) -> None:
+        await self._wait_for_twin(run)
+        await self._wait_for_room(run, windows=True)
         async with self._step(run, "prepare") as job:
-            parameters = Parameters.of(job)
-            chosen = await self._resolve(parameters)
+            chosen = await self._resolve(Parameters.of(job))
+            media = await self._medium(job)
             async with self.database.write() as session:
                 await control.held(session, run)
                 await self.transcripts.open(
                     session, job.id, media_id=job.media_id,
                     engine=chosen.engine, model=chosen.model, language=chosen.language, basic=chosen.basic,
                 )  # fmt: skip
+                published = await self.transcripts.windows(session, job.id)
+                await repository.forget_hearing(session, job.id, first=published)
+                await repository.change(session, job.id, audio_seconds=media.duration, rate=None, rated_at=None)
+            first = window_key(self._plan(media, job), 0, chosen, chosen.options(Parameters.of(job).stt))
+            if await self.transcripts.recognised(first) is None:
+                self.transcripts.expect(chosen)  # it loads while the recording is being decoded
 
-    async def cut(self, run: Run) -> None:
+    async def cut(self, run: Run) -> AsyncGenerator[int, None]:
         async with self._beside(run) as job:
             media = await self._medium(job)
             first, later = Parameters.of(job).windows
-            await self.media.cut(media, self._plan(media, job), first_seconds=first, window_seconds=later)
+            cutting = self.media.cut(media, self._plan(media, job), first_seconds=first, window_seconds=later)
+            async with aclosing(cutting) as windows:
+                async for window in windows:
+                    yield window.n
 
-    async def window_ready(self, run: Run, n: int) -> bool:
+    async def offer(self, run: Run, n: int) -> None:
+        async with self.database.write() as session:
+            job = await control.held(session, run)
+            if n >= await self.transcripts.windows(session, job.id):  # else an earlier attempt has published it
+                await self._queue(session, job, Task.of(run, "window", n))
+                if job.step == "prepare":
+                    await control.step(session, job, "waiting")  # until an engine has room
+        self._poke(run)
+
+    async def all_cut(self, run: Run, count: int) -> None:
         async with self._beside(run) as job:
-            plan = self._plan(await self._medium(job), job)
-        while await self.media.window(plan, n) is None:
-            audio = await self.media.audio(plan)
-            if audio is not None and n >= audio.count:
-                return False
-            async with self.database.read() as session:
-                await control.wanted(session, run)
-            await asyncio.sleep(WINDOW_POLL_SECONDS)
-        return True
-
-    async def transcribe(self, run: Run, n: int) -> None:
-        async with self._step(run, "transcribe") as job:
-            media = await self._medium(job)
-            window, chosen, key = await self._assignment(job, media, n)
-            options = chosen.options(Parameters.of(job).stt)
-            started = time.perf_counter()
-            async with self._telling_progress(run, media, window) as heard, self.blobs.local(window.blob) as audio:
-                await self.transcripts.recognise(audio, chosen, options, key=key, on_segment=heard)
-            self.metrics.windows.labels(chosen.engine).inc()
-            self.metrics.audio_seconds.labels(chosen.engine).inc(window.end - window.start)
-            self.metrics.window_seconds.labels(chosen.engine).observe(time.perf_counter() - started)
-
-    async def publish(self, run: Run, n: int) -> None:
-        async with self._beside(run) as job:
-            media = await self._medium(job)
-            window, _, key = await self._assignment(job, media, n)
-            heard = await self.transcripts.recognised(key)
-            assert heard is not None, "transcribe comes before publish"
-            segments = [segment.shifted(window.start) for segment in heard.segments]
+            audio = await self.media.audio(self._plan(await self._medium(job), job))
+            assert audio is not None, "the report comes with the last window"
             async with self.database.write() as session:
                 held = await control.held(session, run)
-                numbers = await self.transcripts.append(
-                    session, job.id, n, segments, transcribed=window.end, language=heard.language
-                )
-                await self.passages.add(
-                    session, media_id=media.id, transcript_id=job.id, window=n,
-                    segments=[NumberedSegment.of(segment, k) for segment, k in zip(segments, numbers, strict=True)],
-                )  # fmt: skip
-                news = {"job_id": job.id, "media_id": media.id, "from": numbers.start, "to": numbers.stop}
-                await events.append(session, f"job:{job.id}", "segments", news, owner=job.owner)
-                await control.change(session, held, progress=max(held.progress, _share(window.end, media)))
-            self.feed.poke()
+                await repository.change(session, held.id, windows=count, audio_seconds=audio.duration)
+                if await self.transcripts.windows(session, held.id) == count:
+                    await self._queue(session, held, Task.of(run, "finish"))
 
-    async def finish(self, run: Run) -> None:
-        async with self._step(run, "finish"):
-            await self.transcripts.examine(run.job_id)
+    async def transcribe(self, run: Run, n: int) -> None:
+        await self._wait_for_room(run)
+        async with self._step(run, "transcribe", n=n) as job:
+            await self._start_the_clock(job)
+            media = await self._medium(job)
+            window, chosen, key = await self._assignment(job, media, n)
+            async with self._telling_progress(run, window) as heard:
+                if await self.transcripts.recognised(key) is None:
+                    await self._listen(job, media, window, chosen, key, heard)
+
+    async def _start_the_clock(self, job: Job) -> None:
+        """Measure the rate from the first window on: decoding and waiting for an engine say nothing about it."""
+        if job.rated_at is None:
             async with self.database.write() as session:
-                job = await control.held(session, run)
-                await self.transcripts.complete(session, job.id)
-                await self.passages.retire(session, job.media_id, keep=job.id)
-                await control.end(session, job, "completed")
-            self._ended("completed")
+                await repository.change(session, job.id, rated_at=datetime.now(UTC))
+
+    async def _listen(
+        self, job: Job, media: Media, window: Window, chosen: Chosen, key: str, heard: _Heard
+    ) -> None:  # fmt: skip
+        options = chosen.options(Parameters.of(job).stt)
+        started = time.perf_counter()
+        async with self.blobs.local(window.blob) as audio:
+            await self.transcripts.recognise(
+                audio, chosen, options, key=key, subject=media.sha256, on_segment=heard
+            )  # fmt: skip
+        self.metrics.windows.labels(chosen.engine).inc()
+        self.metrics.audio_seconds.labels(chosen.engine).inc(window.end - window.start)
+        self.metrics.window_seconds.labels(chosen.engine).observe(time.perf_counter() - started)
+
+    async def publish(self, run: Run) -> None:
+        async with self._beside(run) as job:
+            media = await self._medium(job)
+            while await self._publish_next(run, job, media):
+                self._poke(run)
+
+    async def _publish_next(self, run: Run, job: Job, media: Media) -> bool:
+        """Publish the first window that is not; False when there is none or it is not transcribed yet."""
+        transcript = await self.transcripts.get(job.id)
+        assert transcript is not None, "begin comes before the windows"
+        n = transcript.windows
+        if await self.media.window(self._plan(media, job), n) is None:
+            return False
+        window, _, key = await self._assignment(job, media, n)
+        heard = await self.transcripts.recognised(key)
+        if heard is None:
+            return False
+        async with self.database.write() as session:
+            job = await control.held(session, run)
+            if await self.transcripts.windows(session, job.id) == n:  # else another worker was faster
+                await self._publish(session, job, window, heard)
+        return True
+
+    async def _publish(self, session: AsyncSession, job: Job, window: Window, heard: WindowTranscript) -> None:
+        segments = [segment.shifted(window.start) for segment in heard.segments]
+        numbers = await self.transcripts.append(
+            session, job.id, window.n, segments, transcribed=window.end, language=heard.language
+        )
+        await self.passages.add(
+            session, media_id=job.media_id, transcript_id=job.id, window=window.n,
+            segments=[NumberedSegment.of(segment, k) for segment, k in zip(segments, numbers, strict=True)],
+        )  # fmt: skip
+        if window.n + 1 == job.windows:
+            await self._queue(session, job, Task.of(job.run, "finish"))
+        news = {"job_id": job.id, "media_id": job.media_id, "from": numbers.start, "to": numbers.stop}
+        await events.append(session, control.stream_of(job.id), "segments", news, owner=job.owner)
+
+    async def examine(self, run: Run) -> None:
+        async with self._step(run, "finish") as job:
+            media = await self._medium(job)
+            await self.transcripts.examine(run.job_id, subject=media.sha256)
+            audio = await self.media.audio(self._plan(media, job))
+            if audio is not None and audio.missing:
+                raise CutOffError(audio)
+
+    async def complete(self, run: Run) -> None:
+        async with self.database.write() as session:
+            job = await control.held(session, run)
+            await self.transcripts.complete(session, job.id)
+            await self.media.ready(session, job.media_id)
+            await self.passages.retire(session, job.media_id, keep=job.id)
+            await repository.forget_hearing(session, job.id)
+            await control.end(session, job, "completed")
+        self._ended(run, "completed")
 
     async def fail(self, run: Run, code: str, message: str) -> None:
+        """End the job with its reason; what was published stays."""
         async with self._beside(run):
             async with self.database.write() as session:
                 job = await control.held(session, run)
                 await self.transcripts.fail(session, job.id)
                 await control.end(session, job, "failed", error={"code": code, "message": message})
             log.warning("job.failed", code=code, reason=message)
-            self._ended("failed")
+            self._ended(run, "failed")
+
+    async def _wait_for_twin(self, run: Run) -> None:
+        """Let an earlier job that is at the same work finish first: its results are ours. Raises NotYetError."""
+        async with self._beside(run) as job, self.database.read() as session:
+            twin = await repository.twin(session, job) if job.work else None
+        if twin is not None:
+            await self._wait(run, "twin")
+
+    async def _wait_for_room(self, run: Run, *, windows: bool = False) -> None:
+        """Let the work wait while disk or memory run low, or too many windows wait already. Raises NotYetError."""
+        if shortage := self.resources.shortage():
+            await self._wait(run, f"no_{shortage}")
+        if windows:
+            async with self.database.read() as session:
+                waiting = await queues.waiting(session, "transcribe")
+            if waiting > MAX_WAITING_WINDOWS:
+                raise NotYetError
+
+    async def _wait(self, run: Run, step: str) -> None:
+        async with self.database.write() as session:
+            await control.step(session, await control.held(session, run), step)
+        self._poke(run)
+        raise NotYetError
+
+    async def _queue(self, session: AsyncSession, job: Job, task: Task) -> None:
+        await queues.offer(session, job, task, datetime.now(UTC))
 
     @asynccontextmanager
-    async def _step(self, run: Run, name: str) -> AsyncIterator[Job]:
+    async def _step(self, run: Run, name: str, **values: int) -> AsyncIterator[Job]:
         """Do the block as a step that people see, with its one canonical log line."""
         async with self.database.write() as session:
-            job = await control.start(session, run, name)
-        self.feed.poke()
+            job = await control.step(session, await control.held(session, run), name)
+        self._poke(run)
         bind_request(job.request_id, job=job.id, media=job.media_id)
         started = time.perf_counter()
         outcome = "interrupted"
@@ -142,7 +235,7 @@ class RecordingSteps:
             yield job
             outcome = "done"
         finally:
-            log.info("step", step=name, outcome=outcome, ms=round((time.perf_counter() - started) * 1000))
+            log.info("step", step=name, outcome=outcome, ms=round((time.perf_counter() - started) * 1000), **values)
 
     @asynccontextmanager
     async def _beside(self, run: Run) -> AsyncIterator[Job]:
@@ -167,25 +260,20 @@ class RecordingSteps:
         transcript = await self.transcripts.get(job.id)
         window = await self.media.window(self._plan(media, job), n)
         assert transcript is not None, "begin comes before the windows"
-        assert window is not None, "window_ready comes before its use"
+        assert window is not None, "windows are stored before they are offered"
         parameters = Parameters.of(job)
         chosen = await self._resolve(parameters.with_engine(transcript.engine, transcript.model))
         return window, chosen, window_key(window.plan, n, chosen, chosen.options(parameters.stt))
 
     @asynccontextmanager
-    async def _telling_progress(self, run: Run, media: Media, window: Window) -> AsyncIterator[_Heard]:
-        """Tell once a second how far the engine has come in the window."""
-        heard = _Heard(window.start)
+    async def _telling_progress(self, run: Run, window: Window) -> AsyncIterator[_Heard]:
+        """Tell once a second how far the engine has come in the window, and at the end that all of it was heard."""
+        heard = _Heard(window)
 
         async def tell() -> None:
             while True:
                 await asyncio.sleep(PROGRESS_SECONDS)
-                async with self.database.write() as session:
-                    job = await control.held(session, run)
-                    share = _share(heard.until, media)
-                    if share > job.progress:
-                        await control.change(session, job, progress=share)
-                self.feed.poke()
+                await self._tell(run, heard)
 
         teller = asyncio.create_task(tell())
         try:
@@ -194,23 +282,30 @@ class RecordingSteps:
             teller.cancel()
             with contextlib.suppress(asyncio.CancelledError, control.SupersededError):
                 await teller
+        heard.seconds = window.end - window.start
+        await self._tell(run, heard)
 
-    def _ended(self, status: str) -> None:
-        self.feed.poke()
+    async def _tell(self, run: Run, heard: _Heard) -> None:
+        async with self.database.write() as session:
+            job = await control.held(session, run)
+            await repository.hear(session, job.id, heard.window.n, heard.seconds)
+            await control.progress(session, job)
+        self._poke(run)
+
+    def _poke(self, run: Run) -> None:
+        self.feed.poke(control.stream_of(run.job_id))
+
+    def _ended(self, run: Run, status: str) -> None:
+        self._poke(run)
         self.metrics.jobs_ended.labels(status).inc()
 
 
 @dataclass(slots=True)
 class _Heard:
-    """How far the engine has come, in seconds of the media; called with each segment."""
+    """How far the engine has come in a window; called with each segment."""
 
-    start: float
-    until: float = 0.0
+    window: Window
+    seconds: float = 0.0
 
     def __call__(self, segment: Segment) -> None:
-        self.until = self.start + segment.end
-
-
-def _share(seconds: float, media: Media) -> float:
-    """Return the share of the recording up to here; the end itself is only reached by `completed`."""
-    return min(seconds / media.duration, 0.99) if media.duration else 0.0
+        self.seconds = max(self.seconds, min(segment.end, self.window.end - self.window.start))
