@@ -20,8 +20,8 @@ NOTHING_TRANSCRIBED = {
     "zh": "这些录音还没有转写出任何文字，因此无法回答。",
 }
 NOTHING_FOUND = {
-    "en": "Nothing in the recordings mentions this.",
-    "zh": "录音中没有提到这一点。",
+    "en": "No passage contains the words of this question.",
+    "zh": "没有段落包含这个问题中的词语。",
 }
 
 Part = str | Citation | Usage

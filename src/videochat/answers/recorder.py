@@ -15,7 +15,7 @@ from videochat.answers.citations import Citation, count_uncited
 from videochat.answers.provider import Usage
 from videochat.errors import ConflictError, ProviderError
 from videochat.store import events
-from videochat.store.events import EventFeed
+from videochat.store.feed import EventFeed
 from videochat.store.session import Database
 
 # Text is stored at most this often: readers see no difference, the database sees a tenth of the writes.
@@ -95,7 +95,7 @@ class Recorder:
                 if self._usage:
                     await self._append(session, [("usage", self._usage)])
                 await tell_end(session, self._answer.id)
-        self._feed.poke()
+        self._feed.poke(repository.stream_of(self._answer.id))
         return ended
 
     async def _flush(self) -> None:
@@ -104,7 +104,7 @@ class Recorder:
             if not await repository.change_running(session, self._answer.id, **self._written()):
                 raise EndedElsewhereError
             await self._append(session, drained)
-        self._feed.poke()
+        self._feed.poke(repository.stream_of(self._answer.id))
 
     async def _check(self) -> None:
         async with self._database.read() as session:

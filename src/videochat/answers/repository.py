@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, exists, insert, select, tuple_, update
+from sqlalchemy import CursorResult, Text, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
 from videochat.answers.citations import Citation
 from videochat.answers.provider import Turn
 from videochat.store.tables import AnswerRow, ConversationRow, EventRow, MediaRow, TranscriptRow
+
+LIBRARY = "library"
 
 
 def stream_of(answer_id: str) -> str:
@@ -106,10 +109,18 @@ async def conversation(session: AsyncSession, owner: str, conversation_id: str) 
 
 
 async def conversations(
-    session: AsyncSession, owner: str, before: tuple[datetime, str] | None, limit: int
+    session: AsyncSession, owner: str, before: tuple[datetime, str] | None, limit: int, about: str | None = None
 ) -> list[Conversation]:
-    """Return conversations of the owner, newest first, that are older than the moment and id."""
+    """Return conversations of the owner, newest first, that are older than the moment and id.
+
+    `about` keeps those with a question to this recording alone, or to all of them (LIBRARY).
+    """
     query = select(ConversationRow).where(ConversationRow.owner == owner)
+    if about is not None:
+        # As text, because only PostgreSQL compares JSON values; both databases write a list of one id in the same way.
+        asked = json.dumps(None if about == LIBRARY else [about])
+        same = AnswerRow.media.cast(Text) == asked
+        query = query.where(exists().where(AnswerRow.conversation_id == ConversationRow.id, same))
     if before is not None:
         query = query.where(tuple_(ConversationRow.created_at, ConversationRow.id) < before)
     query = query.order_by(ConversationRow.created_at.desc(), ConversationRow.id.desc()).limit(limit)

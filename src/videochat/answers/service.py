@@ -24,7 +24,7 @@ from videochat.ops.actor import Actor
 from videochat.passages.service import Found, PassageService
 from videochat.settings import AiSettings
 from videochat.store import events
-from videochat.store.events import EventFeed
+from videochat.store.feed import EventFeed
 from videochat.store.fingerprint import new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
 from videochat.store.session import Database
@@ -65,7 +65,7 @@ class AnswerService:
 
         Raises InvalidError, TooLargeError, NotFoundError for media and conversations that are not the actor's, BusyError.
         """
-        question = _checked(question)
+        question = checked_question(question)
         if media is not None and not media:
             raise InvalidError("Choose at least one recording, or leave `media` out to ask all of them.")
         if len(self._running) >= MAX_RUNNING:
@@ -89,7 +89,7 @@ class AnswerService:
             await repository.insert_answer(session, answer)
             stream = repository.stream_of(answer.id)
             await events.append(session, stream, "status", {"status": "running"}, owner=actor.id)
-        self._feed.poke()
+        self._feed.poke(stream)
         return answer
 
     def start(self, answer: Answer) -> None:
@@ -146,15 +146,15 @@ class AnswerService:
         async with self._database.read() as session:
             turns = await repository.turns_before(session, answer, chat.HISTORY_TURNS)
             coverage = await repository.coverage(session, answer.owner, media)
-        found = await self._find(Actor(answer.owner), chat.retrieval_query(answer.question, turns), media)
+        found = await self._find(Actor(answer.owner), chat.retrieval_query(answer.question, turns), media, coverage)
         sources = chat.within_budget(found, self._ai.context_tokens)
         request = Request(answer.question, sources, chat.history_for_provider(turns))
         return request, {**coverage, "passages": len(sources)}
 
-    async def _find(self, actor: Actor, query: str, media: list[str] | None) -> list[Found]:
+    async def _find(self, actor: Actor, query: str, media: list[str] | None, coverage: Coverage) -> list[Found]:
         """Return what fits the query, best first; in few recordings followed by passages from all over them."""
         found = await self._passages.retrieve(actor, query, media=media, limit=MAX_PASSAGES)
-        if media is not None and len(media) <= FEW_MEDIA:
+        if coverage["media"] <= FEW_MEDIA:
             found = [*found, *await self._passages.overview(actor, media, limit=MAX_PASSAGES)]
         return found
 
@@ -172,7 +172,7 @@ class AnswerService:
         async with self._database.write() as session:
             if await repository.end(session, answer_id, "cancelled"):
                 answer = await tell_end(session, answer_id)
-        self._feed.poke()
+        self._feed.poke(repository.stream_of(answer_id))
         if task := self._running.get(answer_id):
             task.cancel()
         return answer
@@ -188,10 +188,15 @@ class AnswerService:
         self._feed.poke()
         return len(left)
 
-    async def conversations(self, actor: Actor, cursor: str | None = None, limit: int = 50) -> Page[Conversation]:
-        """Return the actor's conversations, newest first. Raises InvalidError for a wrong cursor."""
+    async def conversations(
+        self, actor: Actor, cursor: str | None = None, limit: int = 50, *, about: str | None = None
+    ) -> Page[Conversation]:
+        """Return the actor's conversations, newest first. Raises InvalidError for a wrong cursor.
+
+        `about` keeps those with a question to this recording alone, or to all of them ("library").
+        """
         async with self._database.read() as session:
-            found = await repository.conversations(session, actor.id, decode_cursor(cursor), limit + 1)
+            found = await repository.conversations(session, actor.id, decode_cursor(cursor), limit + 1, about)
         return Page.of(found, limit, lambda last: encode_cursor(last.created_at, last.id))
 
     async def conversation(self, actor: Actor, conversation_id: str) -> tuple[Conversation, list[Answer]]:
@@ -220,7 +225,7 @@ class AnswerService:
         await self.provider.close()
 
 
-def _checked(question: str) -> str:
+def checked_question(question: str) -> str:
     """Return the question as it is stored. Raises InvalidError and TooLargeError."""
     # NUL and lone surrogates can be sent as JSON but not stored.
     question = question.replace("\x00", "").encode("utf-8", "ignore").decode().strip()

@@ -130,7 +130,8 @@ async def with_any(session: AsyncSession, scope: Scope, weights: Mapping[str, fl
 
 async def spread(session: AsyncSession, scope: Scope, limit: int) -> list[Candidate]:
     """Return up to `limit` passages of the newest transcripts at even distances, in the order of their media."""
-    current = await searched_transcripts(session, set(scope.media or ()))
+    media = scope.media or (await session.scalars(select(MediaRow.id).where(MediaRow.owner == scope.owner))).all()
+    current = await searched_transcripts(session, set(media))
     inside = (PassageRow.transcript_id.in_(current), *_inside(scope))
     order = select(PassageRow.id).join(MediaRow, MediaRow.id == PassageRow.media_id).where(*inside)
     ids = (await session.scalars(order.order_by(PassageRow.media_id, PassageRow.n))).all()

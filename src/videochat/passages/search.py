@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.passages import bm25, repository
 from videochat.passages.index import Mode
+from videochat.passages.places import says
 from videochat.passages.repository import Candidate, Scope
 from videochat.transcripts.segment import NumberedSegment
 
@@ -32,9 +33,12 @@ class Ranked:
 
 
 async def rank(
-    session: AsyncSession, scope: Scope, wanted: Sequence[str], mode: Mode, limit: int
+    session: AsyncSession, scope: Scope, wanted: Sequence[str], mode: Mode, limit: int, *, phrase: Sequence[str] = ()
 ) -> tuple[list[Ranked], dict[str, float]]:
-    """Return up to `limit` passages with all or any of the terms, best first, and the weight of each term."""
+    """Return up to `limit` passages with all or any of the terms, and the weight of each term.
+
+    Those in which the phrase stands word for word come first, then the best.
+    """
     passages = await repository.count(session)
     if not wanted or not passages:
         return [], {}
@@ -43,7 +47,7 @@ async def rank(
     weights = {term: bm25.idf(frequency, passages) for term, frequency in frequencies.items()}
     candidates = await _candidates(session, scope, mode, weights, frequencies)
     current = await repository.searched_transcripts(session, {c.media_id for c in candidates})
-    best = _best([c for c in candidates if c.transcript_id in current], weights, limit)
+    best = _best([c for c in candidates if c.transcript_id in current], weights, phrase, limit)
     segments = await repository.segments_of(session, [candidate for candidate, _ in best])
     return [Ranked(c, score, tuple(segments[c.id])) for c, score in best if segments[c.id]], weights
 
@@ -70,11 +74,16 @@ def _rarest(known: Sequence[str], frequencies: Mapping[str, int], rows: int) -> 
     return [term for term, sum_so_far in zip(known, together, strict=True) if sum_so_far <= rows][:MAX_LOOKED_UP]
 
 
-def _best(candidates: Sequence[Candidate], weights: Mapping[str, float], limit: int) -> list[tuple[Candidate, float]]:
+def _best(
+    candidates: Sequence[Candidate], weights: Mapping[str, float], phrase: Sequence[str], limit: int
+) -> list[tuple[Candidate, float]]:
     if not candidates:
         return []
     split = [candidate.terms.split() for candidate in candidates]
     mean_length = sum(map(len, split)) / len(split)
     scores = [bm25.score(terms, weights, mean_length) for terms in split]
-    pairs = sorted(zip(candidates, scores, strict=True), key=lambda pair: (-pair[1], pair[0].media_id, pair[0].n))
-    return pairs[:limit]
+    inexact = [not says(terms, phrase) for terms in split]
+    order = sorted(
+        zip(inexact, candidates, scores, strict=True), key=lambda one: (one[0], -one[2], one[1].media_id, one[1].n)
+    )
+    return [(candidate, score) for _, candidate, score in order[:limit]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from videochat.errors import TooLargeError
 from videochat.ops.actor import Actor
 from videochat.passages import repository
-from videochat.passages.passage import Passage, lay_out
+from videochat.passages.analyse import terms
+from videochat.passages.passage import Layout, Passage, lay_out
+from videochat.passages.places import Place, places
 from videochat.passages.question import content_terms, query_terms
 from videochat.passages.repository import Scope
 from videochat.passages.search import Ranked, rank
-from videochat.passages.snippet import best_excerpt, marked
+from videochat.passages.snippet import marked
 from videochat.passages.split import split
 from videochat.store.session import Database
 from videochat.transcripts.segment import NumberedSegment
@@ -79,24 +81,25 @@ class PassageService:
         await repository.delete_others(session, media_id, keep)
 
     async def search(self, actor: Actor, query: str, *, media: list[str] | None = None, limit: int = 20) -> list[Hit]:
-        """Return the places that hold all words of the query, best first; if there are none, those that hold some.
+        """Return the places where all words of the query were said; if there are none, where some were.
 
-        Only the actor's media are searched, or of these only the ones named. Raises TooLargeError for a query of more
-        than 1000 characters.
+        Where they were said as in the query comes first, then where more of them were; apart from that the recordings
+        follow each other by their score, and the places of one by their time. Only the actor's media are searched, or
+        of these only the ones named. Raises TooLargeError for a query of more than 1000 characters.
         """
         if len(query) > MAX_QUERY:
             raise TooLargeError(f"The query is too long: search for at most {MAX_QUERY} characters.")
         scope = Scope(actor.id, None if media is None else tuple(media))
         limit = max(1, min(limit, MAX_HITS))
         async with self._database.read() as session:
-            found, weights = await rank(session, scope, query_terms(query), "all", limit)
+            found, weights = await rank(session, scope, query_terms(query), "all", limit, phrase=terms(query))
             if not found:
                 found, weights = await rank(session, scope, content_terms(query), "any", limit)
-        return [_hit(ranked, weights) for ranked in found]
+        return _hits(found, weights, terms(query))[:limit]
 
-    async def overview(self, actor: Actor, media: list[str], *, limit: int) -> list[Found]:
-        """Return up to `limit` passages spread evenly over the media, in order, with a score of 0."""
-        scope = Scope(actor.id, tuple(media))
+    async def overview(self, actor: Actor, media: list[str] | None, *, limit: int) -> list[Found]:
+        """Return up to `limit` passages spread evenly over the media (None: the library), in order, with a score of 0."""
+        scope = Scope(actor.id, None if media is None else tuple(media))
         async with self._database.read() as session:
             spread = await repository.spread(session, scope, limit)
             segments = await repository.segments_of(session, spread)
@@ -112,15 +115,28 @@ class PassageService:
         return [_found(ranked) for ranked in found]
 
 
-def _hit(ranked: Ranked, weights: dict[str, float]) -> Hit:
-    candidate = ranked.candidate
-    layout = lay_out(ranked.segments)
-    excerpt = best_excerpt(layout, weights)
+def _hits(found: Sequence[Ranked], weights: Mapping[str, float], phrase: Sequence[str]) -> list[Hit]:
+    best: dict[str, float] = {}
+    for ranked in found:
+        best[ranked.candidate.media_id] = max(best.get(ranked.candidate.media_id, 0.0), ranked.score)
+    placed = [
+        (ranked, layout, place)
+        for ranked, layout in [(ranked, lay_out(ranked.segments)) for ranked in found]
+        for place in places(layout, weights, phrase)
+    ]
+
+    def order(one: tuple[Ranked, Layout, Place]) -> tuple[bool, float, float, str, float]:
+        (_, _, place), media = one, one[0].candidate.media_id
+        return not place.exact, -round(place.weight, 6), -best[media], media, place.excerpt.start
+
+    return [_hit(ranked, layout, place, weights) for ranked, layout, place in sorted(placed, key=order)]
+
+
+def _hit(ranked: Ranked, layout: Layout, place: Place, weights: Mapping[str, float]) -> Hit:
+    c, excerpt = ranked.candidate, place.excerpt
     text = marked(layout.text[slice(*excerpt.span)], weights)
     numbers = tuple(segment.n for segment in excerpt.segments)
-    return Hit(
-        candidate.media_id, candidate.name, excerpt.start, excerpt.end, text, ranked.score, numbers, candidate.id
-    )  # fmt: skip
+    return Hit(c.media_id, c.name, excerpt.start, excerpt.end, text, ranked.score, numbers, c.id)
 
 
 def _found(ranked: Ranked) -> Found:

@@ -26,7 +26,7 @@ from videochat.errors import (
 from videochat.ops.actor import LOCAL, Actor
 from videochat.passages.service import PassageService
 from videochat.settings import AiSettings
-from videochat.store.events import EventFeed
+from videochat.store.feed import EventFeed
 from videochat.store.session import Database
 
 LECTURE = ("Plants are green.", "Chlorophyll absorbs red and blue light.", "It doesn't absorb 550 nanometres.")
@@ -235,6 +235,15 @@ async def test_a_library_question_reads_only_ones_own_media(database: Database) 
     assert (await service.get(LOCAL, answer.id)).coverage["media"] == 1
 
 
+async def test_a_small_library_is_read_also_where_no_word_matches(database: Database) -> None:
+    """A question in another language than the recordings reaches the model with passages from all of them."""
+    await add_recording(database, "m1", *LECTURE)
+    service = service_of(database, CITED)
+    answer = await service.ask(LOCAL, "叶绿素吸收什么？")
+    await service.run(answer.id)
+    assert (await service.get(LOCAL, answer.id)).citations
+
+
 async def test_a_conversation_remembers_its_turns(database: Database) -> None:
     """A later question gets the earlier turns, without their citation numbers, and is searched with their words."""
     await add_recording(database, "m1", *LECTURE)
@@ -270,6 +279,22 @@ async def test_conversations_come_in_pages_and_can_be_removed(database: Database
         assert await session.scalar(text("SELECT count(*) FROM answers")) == 2
 
 
+async def test_the_conversations_about_one_recording_are_found(database: Database) -> None:
+    """A reader of one recording, or of the library, finds what was asked of exactly that."""
+    await add_recording(database, "m1", *LECTURE)
+    await add_recording(database, "m2", *LECTURE)
+    service = service_of(database, CITED)
+    for question, media in [("one?", ["m1"]), ("both?", ["m1", "m2"]), ("all?", None), ("two?", ["m2"])]:
+        first = await service.ask(LOCAL, question, media)
+        await service.ask(LOCAL, "And why?", media, first.conversation_id)
+
+    async def titles(about: str, actor: Actor = LOCAL) -> list[str]:
+        return [one.title for one in (await service.conversations(actor, about=about)).items]
+
+    assert [await titles(about) for about in ("m1", "m2", "library")] == [["one?"], ["two?"], ["all?"]]
+    assert [await titles("m3"), await titles("m1", Actor("somebody"))] == [[], []]
+
+
 async def test_a_growing_transcript_is_asked_as_far_as_it_goes(database: Database) -> None:
     """While a recording is being transcribed its first part answers, and the coverage says that it is a part."""
     await add_media(database, "m1")
@@ -286,8 +311,8 @@ async def test_a_growing_transcript_is_asked_as_far_as_it_goes(database: Databas
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("Who painted the Mona Lisa?", "Nothing in the recordings mentions this."),
-        ("蒙娜丽莎是谁画的？", "录音中没有提到这一点。"),
+        ("Who painted the Mona Lisa?", "No passage contains the words of this question."),
+        ("蒙娜丽莎是谁画的？", "没有段落包含这个问题中的词语。"),
     ],
 )
 async def test_what_nobody_said_is_not_answered(database: Database, question: str, expected: str) -> None:

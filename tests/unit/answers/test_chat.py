@@ -66,6 +66,6 @@ async def test_without_sources_no_provider_is_asked() -> None:
     """Where nothing was found nothing can be cited, and no model gets the chance to invent."""
     provider = FakeProvider(["invented"])
     assert [part async for part in respond(provider, Request("Why?", []))] == [
-        "Nothing in the recordings mentions this."
+        "No passage contains the words of this question."
     ]
     assert provider.requests == []

@@ -32,7 +32,7 @@ async def test_the_best_match_comes_first_with_its_second() -> None:
 async def test_question_words_match_nothing() -> None:
     """What every question has is no reason to show a passage."""
     text, citations = await answer("What is the capital?", source(1, "What is the weather? It is the best."))
-    assert (text, citations) == ("Nothing in the recordings mentions this.", [])
+    assert (text, citations) == ("No passage contains the words of this question.", [])
 
 
 async def test_repeats_are_left_for_something_new() -> None:
@@ -44,6 +44,25 @@ async def test_repeats_are_left_for_something_new() -> None:
     )
     assert "m9" in [citation.media_id for citation in citations[:2]]
     assert len(citations) <= MAX_BULLETS
+
+
+async def test_no_place_is_dropped_without_a_word() -> None:
+    """Every line that mentions the word is shown, in the order of time; where there are too many their number is said."""
+    lines = ("the tree makes sugar", "nothing", "the tree lives", "a tree is ready", "winter")
+    text, citations = await answer("What does the tree do?", source(1, *lines))
+    assert text.startswith("Passages that mention “tree”:")
+    assert [citation.start for citation in citations] == [0.0, 10.0, 15.0]
+    many = [f"the tree number {name}" for name in ("one", "two", "six", "ten", "red", "old", "tall", "dead")]
+    text, citations = await answer("tree", source(1, *[f"{line} {'so it is ' * n}" for n, line in enumerate(many)]))
+    assert text.startswith(f"Passages that mention “tree” ({len(citations)} of 8):")
+    assert len(citations) <= MAX_BULLETS
+
+
+async def test_what_was_asked_word_for_word_comes_first() -> None:
+    """A phrase is never hidden behind a passage that merely holds its words."""
+    lines = ("red, then another color of red", "nothing", "the red color is different", "sugar makes the red color")
+    _, citations = await answer("red color", source(1, *lines))
+    assert [citation.start for citation in citations] == [10.0, 15.0, 0.0]
 
 
 async def test_chinese_is_answered_in_chinese() -> None:

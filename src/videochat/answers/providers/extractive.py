@@ -1,6 +1,7 @@
-"""Answers without a language model: the passages that mention what the question is about, in their own words.
+"""Answers without a language model: the places that mention what the question is about, in their own words.
 
-Passages come ranked by BM25; maximal marginal relevance (Carbonell, Goldstein 1998) keeps them from repeating each other.
+The places with most of the question's words come first, of those the ones that say them as the question does, then the
+order of time. Of places that say the same thing one is shown; how many there are in all is said.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from typing import Self
 from videochat.answers.chat import NOTHING_FOUND, language_of
 from videochat.answers.provider import Piece, Request, Source
 from videochat.passages.analyse import analyse, terms
-from videochat.passages.passage import Layout
+from videochat.passages.places import Place, places
 from videochat.passages.question import topic_terms
-from videochat.passages.snippet import best_excerpt, clip
+from videochat.passages.snippet import clip
 from videochat.settings import AiSettings
 
-MAX_BULLETS = 5
-RELEVANCE = 0.7  # against novelty
+MAX_BULLETS = 6
 MAX_QUOTE = 400
-# A passage is shown if it holds at least this share of what the best one holds of the question.
+# A place is shown if it holds at least this share of what the best one holds of the question.
 SHARE_OF_BEST = 0.5
+# Places that share this much of their words (Jaccard's index) say the same thing.
+SAME = 0.8
 
-INTRODUCTION = {"en": "Passages that mention {words}:", "zh": "这些段落提到{words}："}
+INTRODUCTION = {"en": "Passages that mention {words}{part}:", "zh": "这些段落提到{words}{part}："}
+PART = {"en": " ({shown} of {all})", "zh": "（{all} 处中的 {shown} 处）"}
 NO_TOPIC = {
     "en": "No language model is configured, so only what was said can be found: ask with words that may occur in the recordings.",
     "zh": "没有配置语言模型，只能查找说过的话：请用录音中可能出现的词语提问。",
@@ -34,12 +37,11 @@ _BRACKETS = str.maketrans("[]", "()")
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """A source, the question's terms in it and what they weigh together."""
+    """A place in a source and the words that stand there."""
 
     source: Source
-    layout: Layout
-    terms: frozenset[str]
-    weight: float
+    place: Place
+    words: frozenset[str]
 
 
 class Extractive:
@@ -59,12 +61,14 @@ class Extractive:
             yield NO_TOPIC[language]
             return
         weights = _weights(wanted, request.sources)
-        matches = _diverse(_matches(request.sources, weights))
-        if not matches:
+        found = _matches(request.sources, weights, terms(request.question))
+        shown = _different(found)[:MAX_BULLETS]
+        if not shown:
             yield NOTHING_FOUND[language]
             return
-        yield INTRODUCTION[language].format(words=_mentioned(request.question, matches, language))
-        for match in matches:
+        part = PART[language].format(shown=len(shown), all=len(found)) if len(shown) < len(found) else ""
+        yield INTRODUCTION[language].format(words=_mentioned(request.question, shown, language), part=part)
+        for match in shown:
             yield _bullet(match, weights)
 
     async def close(self) -> None:
@@ -77,42 +81,35 @@ def _weights(wanted: Sequence[str], sources: Sequence[Source]) -> dict[str, floa
     return {term: math.log(1 + (len(present) + 1) / (1 + sum(term in one for one in present))) for term in wanted}
 
 
-def _matches(sources: Sequence[Source], weights: Mapping[str, float]) -> list[_Match]:
-    found = []
+def _matches(sources: Sequence[Source], weights: Mapping[str, float], phrase: Sequence[str]) -> list[_Match]:
+    """Return the places with enough of the words, best first."""
+    found: list[_Match] = []
     for source in sources:
-        layout = source.layout
-        shared = frozenset(terms(layout.text)) & weights.keys()
-        if shared:
-            found.append(_Match(source, layout, shared, sum(weights[term] for term in shared)))
-    best = max((match.weight for match in found), default=0.0)
-    found = [match for match in found if match.weight >= SHARE_OF_BEST * best]
-    return sorted(found, key=lambda match: (-match.weight, -match.source.score))
+        for place in places(source.layout, weights, phrase):
+            words = frozenset(terms(source.layout.text[slice(*place.excerpt.span)]))
+            if words & weights.keys():
+                found.append(_Match(source, place, words))
+    enough = SHARE_OF_BEST * max((match.place.weight for match in found), default=0.0)
+    return sorted((match for match in found if match.place.weight >= enough), key=_order)
 
 
-def _diverse(matches: Sequence[_Match]) -> list[_Match]:
-    """Choose the best match, then each time the one that is relevant and unlike those chosen before."""
-    if not matches:
-        return []
-    words = {match.source.key: frozenset(terms(match.layout.text)) for match in matches}
-    top = matches[0].weight
-    chosen: list[_Match] = [matches[0]]
-    rest = list(matches[1:])
+def _order(match: _Match) -> tuple[bool, float, str, float]:
+    place, source = match.place, match.source
+    return not place.exact, -round(place.weight, 6), source.media_id, place.excerpt.start
 
-    def value(match: _Match) -> float:
-        mine = words[match.source.key]
-        like = max(len(mine & words[c.source.key]) / len(mine | words[c.source.key]) for c in chosen)
-        return RELEVANCE * match.weight / top - (1 - RELEVANCE) * like
 
-    while rest and len(chosen) < MAX_BULLETS:
-        best = max(rest, key=value)
-        rest.remove(best)
-        chosen.append(best)
+def _different(matches: Sequence[_Match]) -> list[_Match]:
+    """Leave out what says the same as one before it."""
+    chosen: list[_Match] = []
+    for match in matches:
+        if all(len(match.words & one.words) < SAME * len(match.words | one.words) for one in chosen):
+            chosen.append(match)
     return chosen
 
 
 def _mentioned(question: str, matches: Sequence[_Match], language: str) -> str:
     """Return the question's words that were found, as the question writes them."""
-    found = frozenset[str]().union(*(match.terms for match in matches))
+    found = frozenset[str]().union(*(match.words for match in matches)) & frozenset(topic_terms(question))
     spans: list[tuple[int, int]] = []
     for term in analyse(question):
         if term.text not in found:
@@ -126,8 +123,7 @@ def _mentioned(question: str, matches: Sequence[_Match], language: str) -> str:
 
 
 def _bullet(match: _Match, weights: Mapping[str, float]) -> str:
-    excerpt = best_excerpt(match.layout, weights)
-    text = match.layout.text[slice(*excerpt.span)]
+    text = match.source.layout.text[slice(*match.place.excerpt.span)]
     start, end = clip(text, weights, MAX_QUOTE)
     said = text[start:end].strip()
     shown = ("… " if start else "") + said + (" …" if end < len(text) else "")
