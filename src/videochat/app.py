@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
 from videochat.answers.provider import load_provider
 from videochat.answers.service import AnswerService
 from videochat.errors import ConfigurationError
-from videochat.jobs.engine import DbosQueue, DbosWorker, engine_url, migrate_engine
+from videochat.jobs.chores import Chores, housekeeping
+from videochat.jobs.engine import Engine
+from videochat.jobs.pipeline import PIPELINE
 from videochat.jobs.service import JobService
 from videochat.jobs.steps import RecordingSteps
+from videochat.jobs.task import Queue
 from videochat.jobs.worker import Worker
 from videochat.media.media import Limits
 from videochat.media.service import MediaService
 from videochat.ops.metrics import Metrics
+from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.blob import Blobs
-from videochat.store.events import EventFeed
+from videochat.store.feed import EventFeed
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
+from videochat.store.work import Workplace
 from videochat.transcripts.choose import EngineChooser
-from videochat.transcripts.host import EngineHost
+from videochat.transcripts.fetches import FailedFetches
+from videochat.transcripts.host import EngineHost, fetch_in_child
 from videochat.transcripts.service import TranscriptService
 
 
@@ -36,6 +43,7 @@ class App:
     settings: Settings
     database: Database
     blobs: Blobs
+    space: Space
     feed: EventFeed
     metrics: Metrics
     media: MediaService
@@ -44,63 +52,68 @@ class App:
     answers: AnswerService
     jobs: JobService
     chooser: EngineChooser
-    queue: DbosQueue
     host: EngineHost
 
     def worker(self) -> Worker:
         """Build this process's worker; there can be one at a time."""
+        jobs = self.settings.jobs
+        resources = Resources(self.space, jobs.memory_reserve_bytes)
         steps = RecordingSteps(
-            self.database, self.blobs, self.feed, self.media, self.transcripts, self.passages, self.chooser, self.metrics,
-            self.settings.jobs.concurrency,
+            self.database, self.blobs, resources, self.feed, self.media, self.transcripts, self.passages, self.chooser,
+            self.metrics, self.host.limit,
         )  # fmt: skip
-        engine = DbosWorker(engine_url(self.settings), steps, self.settings.jobs)
-        return Worker(self.database, engine, self.queue, self.settings.jobs)
-
-
-async def migrate_all(settings: Settings) -> None:
-    """Bring our tables and the job engine's to their newest form."""
-    await migrate(settings.database_url)
-    await migrate_engine(engine_url(settings))
+        room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
+        engine = Engine(
+            self.database, lambda task: PIPELINE[task.kind](steps, task), steps.fail,
+            {queue: room[queue] for queue in jobs.queues},
+            poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
+        )  # fmt: skip
+        chores = Chores(self.database, housekeeping(self.database, self.media, self.jobs, self.settings.retention))
+        return Worker(self.database, engine, chores, jobs)
 
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Build the App on a migrated database and let go of everything at the end."""
-    await migrate_all(settings)
+    await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
         app = _build(settings, database)
-        for part in (app.queue, app.feed, app.host, app.answers):
+        for part in (app.feed, app.media, app.host, app.answers):
             stack.push_async_callback(part.close)
         yield app
 
 
 def _build(settings: Settings, database: Database) -> App:
-    blobs = open_blobs(settings.storage_url)
     feed = EventFeed(database)
+    space = Space(settings.data_dir, settings.storage.reserve_bytes)
+    uploads = settings.data_dir / "uploads"
+    blobs = open_blobs(settings.storage_url, Workplace(uploads, space))
     passages = PassageService(database)
     children = {"LOG__LEVEL": settings.log.level, "LOG__FORMAT": settings.log.format}
-    host = EngineHost(settings.jobs.concurrency, settings.stt.idle_seconds, children)
-    queue = DbosQueue(engine_url(settings))
+    host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
     return App(
         settings=settings,
         database=database,
         blobs=blobs,
         feed=feed,
         metrics=Metrics(),
-        media=MediaService(database, blobs, Limits.of(settings), settings.data_dir / "uploads"),
+        space=space,
+        media=MediaService(database, blobs, Limits.of(settings), uploads, space),
         transcripts=TranscriptService(database, host),
         passages=passages,
         answers=AnswerService(database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai),
-        jobs=JobService(database, queue, feed),
-        chooser=EngineChooser(),
-        queue=queue,
+        jobs=JobService(database, feed),
+        chooser=EngineChooser(
+            fetch=partial(fetch_in_child, environment=children),
+            failed=FailedFetches(settings.data_dir / "failed-fetches.json"),
+        ),
         host=host,
     )
 
 
-def open_blobs(url: str) -> Blobs:
+def open_blobs(url: str, workplace: Workplace) -> Blobs:
     """Return the blob store at the URL, whose scheme names the adapter. Raises ConfigurationError."""
     scheme = urlsplit(url).scheme
     known = entry_points(group="videochat.blobs")
@@ -108,5 +121,9 @@ def open_blobs(url: str) -> Blobs:
         raise ConfigurationError(
             f"STORAGE__URL: there is no {scheme!r} store; known are {', '.join(sorted(known.names))}."
         )
-    blobs: Blobs = known[scheme].load().from_url(url)
+    try:
+        adapter = known[scheme].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"STORAGE__URL: the {scheme!r} store is installed but cannot be loaded.") from error
+    blobs: Blobs = adapter.from_url(url, workplace)
     return blobs

@@ -60,6 +60,25 @@ class BusyError(VideoChatError):
     retryable = True
 
 
+class NotYetError(BusyError):
+    """This must wait for something else."""
+
+    code = "not_yet"
+
+
+class TaskTimeoutError(VideoChatError):
+    """A step of the job took too long (JOBS__STEP_SECONDS)."""
+
+    code = "step_timeout"
+    retryable = True
+
+
+class PoisonedError(VideoChatError):
+    """A step of this job ended its worker or failed without a reason again and again; the workers' log says more."""
+
+    code = "poisoned"
+
+
 class StorageError(VideoChatError):
     """The data folder or the blob store does not take what was written."""
 
@@ -70,6 +89,20 @@ class StorageFullError(StorageError):
     """There is no space left where VideoChat keeps its data; free some and try again."""
 
     code = "storage_full"
+
+
+class StorageUnavailableError(StorageError):
+    """The blob store does not answer; what was asked for can be tried again in a moment."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class DatabaseUnavailableError(StorageError):
+    """The database does not answer; what was asked for can be tried again in a moment."""
+
+    code = "database_unavailable"
+    retryable = True
 
 
 class ConfigurationError(VideoChatError):

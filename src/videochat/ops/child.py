@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, TextIO
+from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
+from videochat.ops.logging import SECRET_NAMES
+from videochat.ops.serving import Message
+
 log = structlog.get_logger(__name__)
 
-Message = dict[str, Any]
 LINE_LIMIT = 16 * 1024 * 1024  # a ten-minute window with word times is about 1 MB
-PR_SET_PDEATHSIG = 1
-NICENESS = 10  # people who read go before machines that work
 
 
 class ChildEndedError(Exception):
@@ -34,6 +31,11 @@ class ChildEndedError(Exception):
         super().__init__(f"the child process ended with {returncode}")
 
 
+def harmless(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without our settings and without what sounds like keys: for children that read hostile files."""
+    return {name: value for name, value in environment.items() if "__" not in name and not SECRET_NAMES.search(name)}
+
+
 class Child:
     """One running child, seen from its parent."""
 
@@ -42,13 +44,16 @@ class Child:
         self.name = name
 
     @classmethod
-    async def start(cls, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Child:
-        """Start `python -m module`, whose main calls `serve()`."""
+    async def start(
+        cls, module: str, *arguments: str, environment: Mapping[str, str] | None = None, trusted: bool = False
+    ) -> Child:
+        """Start `python -m module`, whose main calls `serve()`. Only a trusted child inherits keys and settings."""
+        inherited = os.environ if trusted else harmless(os.environ)
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 sys.executable, "-m", module, *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                limit=LINE_LIMIT, env={**os.environ, **(environment or {}), "VIDEOCHAT_PARENT": str(os.getpid())},
+                limit=LINE_LIMIT, env={**inherited, **(environment or {}), "VIDEOCHAT_PARENT": str(os.getpid())},
             )
         )  # fmt: skip
         try:
@@ -93,39 +98,3 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
-
-
-def serve(handle: Callable[[Message], Iterator[Message]]) -> None:
-    """Answer tasks from stdin until it closes: the child's main loop.
-
-    `handle` yields the replies to one task; `{"done": true}` follows by itself. What libraries print to stdout goes to
-    stderr, so that it cannot break the protocol.
-    """
-    _die_with_parent()
-    os.nice(NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    with _protocol_stream() as out:
-        for line in sys.stdin:
-            for reply in handle(json.loads(line)):
-                _write(out, reply)
-            _write(out, {"done": True})
-
-
-def _write(out: TextIO, reply: Message) -> None:
-    out.write(json.dumps(reply) + "\n")
-    out.flush()
-
-
-@contextlib.contextmanager
-def _protocol_stream() -> Iterator[TextIO]:
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
-        os.dup2(2, 1)
-        yield out
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere the closed stdin ends it between tasks."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(os.environ["VIDEOCHAT_PARENT"]):
-            os._exit(1)  # the parent died before we asked

@@ -14,8 +14,6 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from videochat.settings import LogSettings
-
 REQUEST_ID = "request_id"
 SECRET_NAMES = re.compile(r"key|token|secret|password|authorization|cookie", re.IGNORECASE)
 # Libraries that say at INFO what our own lines say better.
@@ -25,16 +23,15 @@ QUIET = (
     "httpx2",
     "httpcore",
     "openai",
-    "dbos",
     "faster_whisper",
     "huggingface_hub",
     "uvicorn.access",
 )
 
 
-def configure_logging(settings: LogSettings) -> None:
-    """Send our log lines and those of libraries to stderr in one format."""
-    as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
+def configure_logging(level: str, form: str) -> None:
+    """Send our log lines and those of libraries to stderr in one format; as LOG__LEVEL and LOG__FORMAT say."""
+    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,7 +46,7 @@ def configure_logging(settings: LogSettings) -> None:
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -62,7 +59,7 @@ def configure_logging(settings: LogSettings) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.level)
+    root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
