@@ -39,8 +39,10 @@ class JobOut(Body):
     kind: str
     media_id: str
     status: Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
-    progress: float = Field(description="Share of the recording that is readable, 0 to 1.")
+    progress: float = Field(description="Share of the recording that has been listened to, 0 to 1.")
     step: str
+    rate: float | None = Field(description="Seconds of the recording listened to in one second.")
+    remaining_seconds: float | None = Field(description="How long it will take at this rate.")
     priority: Literal["urgent", "high", "normal", "low"]
     attempts: int
     error: ErrorOut | None
@@ -49,10 +51,25 @@ class JobOut(Body):
     finished_at: str | None
 
 
+class JobChange(Body):
+    priority: Literal["urgent", "high", "normal", "low"]
+
+
+class JobActionIn(Body):
+    action: Literal["cancel", "pause", "resume", "retry"]
+    jobs: list[str] = Field(min_length=1, max_length=500, description="Ids of the jobs.")
+
+
+class JobOutcomeOut(Body):
+    id: str
+    job: JobOut | None = Field(description="The job as it is now; null when nothing was done.")
+    error: ErrorOut | None = Field(description="Why nothing was done.")
+
+
 class MediaOut(Body):
     id: str
     name: str
-    kind: str
+    kind: Literal["video", "audio"]
     mime: str
     size: int
     sha256: str
@@ -125,7 +142,7 @@ class HitOut(Body):
 
 
 class QuestionIn(Body):
-    question: str
+    question: str = Field(min_length=1, max_length=4000)
     media: list[str] | None = Field(None, max_length=100, description="Which recordings to ask; null: all of them.")
     conversation: str | None = None
 
@@ -192,7 +209,11 @@ class EngineOut(Body):
     model: str
     language: str | None
     basic: bool
-    hint: str | None
+    hint: str | None = Field(description="What a person should know about it, in English.")
+    hint_code: Literal["basic", "model_missing", "unusable"] | None = Field(
+        description="The same for programs: the basic recogniser, a model that is still to be fetched, or none at all."
+    )
+    better: dict[str, str] | None = Field(description="Settings that get a better engine than the basic recogniser.")
 
 
 class ProviderOut(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
+ASKED_FOR_HEAD = "videochat.head"  # in the scope, for routes that would open something to send it
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -77,6 +79,34 @@ class Observer:
             status=status,
             ms=round(seconds * 1000, 1),
         )
+
+
+class HeadAnswers:
+    """Answers HEAD as GET would, without the body: the route is left as soon as it has said what it would send."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+                route.cancel()  # a recording of gigabytes, or events without an end, would follow
+
+        scope["method"], scope[ASKED_FOR_HEAD] = "GET", True
+        route = asyncio.ensure_future(self._app(scope, receive, send_head))
+        try:
+            await asyncio.wait({route})
+        finally:
+            route.cancel()
+            scope["method"] = "HEAD"
+        if not route.cancelled():
+            route.result()
 
 
 class Doorkeeper:

@@ -91,7 +91,7 @@ class _Reader:
         _, options = parse_options_header(value)
         if options.get(b"name") == b"file":
             self.found = self._inside = True
-            self.filename = options.get(b"filename", b"").decode("utf-8", "replace") or None
+            self.filename = _unescaped(options.get(b"filename", b"").decode("utf-8", "replace")) or None
             self._chunks.append(b"")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
@@ -100,3 +100,10 @@ class _Reader:
 
     def _part_end(self) -> None:
         self._inside = False
+
+
+def _unescaped(name: str) -> str:
+    """Undo what browsers do to the name of a file in a form: these three and no others (HTML, multipart/form-data)."""
+    for escaped, plain in (("%22", '"'), ("%0D", "\r"), ("%0A", "\n")):
+        name = name.replace(escaped, plain)
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import structlog
@@ -9,9 +10,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import Scope
 
 from videochat import errors
 from videochat.ops.logging import request_id
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +31,7 @@ STATUS: dict[type[errors.VideoChatError], int] = {
     errors.BusyError: 503,
     errors.StorageFullError: 507,
     errors.StorageError: 503,
+    errors.TaskTimeoutError: 500,
     errors.ConfigurationError: 500,
     errors.TranscriptionError: 502,
     errors.ProviderError: 502,
@@ -54,7 +60,7 @@ def install(api: FastAPI) -> None:
     """Answer every error of the API as a problem."""
     api.add_exception_handler(errors.VideoChatError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)
-    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(HTTPException, http_problem)
 
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
@@ -64,15 +70,49 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
     return problem(status, error.reason, error.message, headers)
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return problem(422, "invalid", f"The body is not JSON ({_place(error.body, first['loc'][-1])}).")
+    if first["loc"] == ("body",) and not _says_json(request):
+        return problem(422, "invalid", "Send the body as JSON, with the header Content-Type: application/json.")
     where = ".".join(str(part) for part in first["loc"] if part != "body")
     return problem(422, "invalid", f"{where}: {first['msg']}" if where else str(first["msg"]))
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+def _place(text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    return f"line {line}, column {position - text.rfind(chr(10), 0, position)}"
+
+
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+async def http_problem(request: Request, error: Exception) -> JSONResponse:
+    """Answer what no route took, or none that takes this method."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        return problem(422, "invalid", "The body is not JSON: it is not in UTF-8.")
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     detail = "There is nothing at this address." if error.status_code == 404 else str(error.detail)
-    return problem(error.status_code, code, detail, dict(error.headers or {}))
+    return problem(error.status_code, code, detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what can be done at this address: each method is a route of its own, and one alone does not know."""
+    found = [method for method in METHODS if _is_taken({**request.scope, "method": method}, request.app.routes)]
+    return ["HEAD", *found] if "GET" in found else found
+
+
+def _is_taken(scope: Scope, routes: Sequence[BaseRoute]) -> bool:
+    # Mounted files take whatever comes and refuse it themselves; they can only be read.
+    return any(
+        route.matches(scope)[0] is Match.FULL and (scope["method"] == "GET" or not isinstance(route, Mount))
+        for route in routes
+    )

@@ -10,9 +10,9 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from videochat import __version__
 from videochat.app import App
-from videochat.web import page, problems
+from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
-from videochat.web.edge import Doorkeeper, Observer
+from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
 from videochat.web.routes import answers, jobs, media, search, system, transcripts
 
 
@@ -33,6 +33,7 @@ def create_api(app: App) -> FastAPI:
         api.include_router(routes.router)
     page.install(api)
     problems.install(api)
+    openapi.install(api)
     _install_edge(api, app)
     return api
 
@@ -40,8 +41,12 @@ def create_api(app: App) -> FastAPI:
 def _install_edge(api: FastAPI, app: App) -> None:
     """Put what happens to every request around the routes; the last added is the outermost."""
     server = app.settings.server
+    api.add_middleware(HeadAnswers)
     if server.cors_origins:
-        api.add_middleware(CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"])
+        api.add_middleware(
+            CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"],
+            expose_headers=[media.ALREADY_KNOWN, transcripts.NOTE],
+        )  # fmt: skip
     api.add_middleware(Doorkeeper, hosts=[*server.allowed_hosts, server.host], origins=server.cors_origins)
     api.add_middleware(Observer, metrics=app.metrics)
 

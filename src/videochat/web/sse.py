@@ -11,12 +11,13 @@ from fastapi.sse import ServerSentEvent
 
 from videochat.errors import InvalidError
 from videochat.ops.metrics import Metrics
-from videochat.store.events import Event, EventFeed, Source
+from videochat.store.events import Event, Source
+from videochat.store.feed import EventFeed
 
 
 def last_event_id(
-    header: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
-    query: Annotated[str | None, Query(alias="last_event_id")] = None,
+    header: Annotated[str | None, Header(alias="Last-Event-ID", description="Go on after this event.")] = None,
+    query: Annotated[str | None, Query(alias="last_event_id", description="The same, for a first request.")] = None,
 ) -> int | None:
     """Return the id after which to go on; EventSource sends the header, a first request may send the parameter."""
     given = header or query

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from videochat.app import App
 from videochat.errors import InvalidError, NotFoundError
 from videochat.jobs.job import Job
 from videochat.jobs.parameters import Parameters, freeze
-from videochat.media.media import Media
+from videochat.media.media import Media, file_name
 from videochat.ops.actor import Actor
 from videochat.web.bodies import ListOut, MediaChange, MediaOut, WaveformOut
 from videochat.web.dependencies import TheActor, TheApp
+from videochat.web.edge import ASKED_FOR_HEAD
 from videochat.web.multipart import read_file_part
+from videochat.web.openapi import CONTENT_RESPONSES, UPLOAD_BODY
 from videochat.web.ranges import ByteRange, UnsatisfiableError, parse_range
 
 router = APIRouter(prefix="/api/media", tags=["media"])
+
+ALREADY_KNOWN = "X-Already-Known"
 
 # What a browser plays; anything else is only ever downloaded, never shown as a page of ours.
 PLAYABLE = ("video/", "audio/")
@@ -33,32 +37,50 @@ STATUS_OF_JOB = {
 }
 
 
-@router.post("", status_code=201, response_model=MediaOut)
+def given_name(
+    name: Annotated[str | None, Query(description="What to call it; else X-Filename or the form says so.")] = None,
+    x_filename: Annotated[str | None, Header(description="What to call it, percent-encoded.")] = None,
+) -> str | None:
+    """Return what the client calls the recording."""
+    return name or (x_filename and unquote(x_filename))
+
+
+GivenName = Annotated[str | None, Depends(given_name)]
+
+
+@router.post("", status_code=201, response_model=MediaOut, openapi_extra=UPLOAD_BODY)
 async def upload(
     request: Request,
+    response: Response,
     app: TheApp,
     actor: TheActor,
-    name: str | None = None,
-    sha256: Annotated[str | None, Query(pattern="^[0-9a-fA-F]{64}$")] = None,
-    process: bool = True,
+    name: GivenName,
+    sha256: Annotated[str | None, Query(pattern="^[0-9a-fA-F]{64}$", description="Hash of the content.")] = None,
+    process: Annotated[bool, Query(description="Whether to transcribe it now.")] = True,
 ) -> dict[str, object]:
     """Store a recording – the raw body, or the part `file` of a form – and queue its transcription.
 
-    With `?sha256=` of content that is known already no body is needed.
+    With `?sha256=` of content that is known already no body is needed; where it is not known and there is none, that is a
+    404 `unknown_content`, and a body with another hash is a 422 `hash_mismatch`. Content that was known gives the recording
+    of then, with the header `X-Already-Known: true`.
     """
-    media = await app.media.known(actor, sha256.lower()) if sha256 else None
+    sha256 = sha256 and sha256.lower()
+    media, new = await app.media.known(actor, sha256) if sha256 else None, False
     if media is None:
-        media = await _receive(request, app, actor, name)
+        media, new = await _receive(request, app, actor, name, sha256)
+    if not new:
+        response.headers[ALREADY_KNOWN] = "true"
     jobs = await app.jobs.newest([media.id])
     if process and media.id not in jobs:
-        jobs = {media.id: await app.jobs.submit(actor, media.id, freeze(app.settings))}
+        jobs = {media.id: await app.jobs.submit(actor, media, freeze(app.settings))}
     return media_json(media, jobs.get(media.id))
 
 
-async def _receive(request: Request, app: App, actor: Actor, name: str | None) -> Media:
+async def _receive(
+    request: Request, app: App, actor: Actor, name: str | None, sha256: str | None
+) -> tuple[Media, bool]:
     content_type = request.headers.get("content-type", "")
     body: AsyncIterator[bytes] = request.stream()
-    name = name or unquote(request.headers.get("x-filename", "")) or None
     size = _content_length(request)
     async with app.media.receiver(actor, size) as receiver:
         if content_type.startswith("multipart/"):
@@ -67,8 +89,16 @@ async def _receive(request: Request, app: App, actor: Actor, name: str | None) -
         async for chunk in body:
             await receiver.write(chunk)
             app.metrics.upload_bytes.inc(len(chunk))
-        media, _ = await app.media.add(actor, name or "recording", await receiver.finish())
-    return media
+        if sha256 and receiver.size == 0:
+            raise NotFoundError("Content of this hash is not known here: send it as the body.", code="unknown_content")
+        received = await receiver.finish()
+    if sha256 not in {None, received.sha256}:
+        await received.discard()
+        raise InvalidError(
+            "The body does not have the hash in ?sha256=: it was changed or cut off on its way, or the hash is another file's.",
+            code="hash_mismatch",
+        )
+    return await app.media.add(actor, name or "recording", received)
 
 
 def _content_length(request: Request) -> int | None:
@@ -85,25 +115,27 @@ async def list_media(
     app: TheApp, actor: TheActor, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> dict[str, object]:
     """Return the media, newest first."""
-    page = await app.media.list(actor, cursor=cursor, limit=limit)
-    return {"items": await _with_jobs(app, page.items), "next": page.next}
+    page = await app.jobs.library(actor, cursor=cursor, limit=limit)
+    return {"items": [media_json(media, job) for media, job in page.items], "next": page.next}
 
 
-async def _with_jobs(app: App, media: Sequence[Media]) -> list[dict[str, object]]:
-    jobs = await app.jobs.newest([medium.id for medium in media])
-    return [media_json(medium, jobs.get(medium.id)) for medium in media]
+async def _with_job(app: App, media: Media) -> dict[str, object]:
+    jobs = await app.jobs.newest([media.id])
+    return media_json(media, jobs.get(media.id))
 
 
 @router.get("/{media_id}", response_model=MediaOut)
 async def get_media(app: TheApp, actor: TheActor, media_id: str) -> dict[str, object]:
+    """Return one recording, with its newest job."""
     media = await app.media.get(actor, media_id)
-    return (await _with_jobs(app, [media]))[0]
+    return await _with_job(app, media)
 
 
 @router.patch("/{media_id}", response_model=MediaOut)
 async def rename_media(app: TheApp, actor: TheActor, media_id: str, change: MediaChange) -> dict[str, object]:
+    """Give the recording another name."""
     media = await app.media.rename(actor, media_id, change.name)
-    return (await _with_jobs(app, [media]))[0]
+    return await _with_job(app, media)
 
 
 @router.delete("/{media_id}", status_code=204)
@@ -125,7 +157,7 @@ async def waveform(app: TheApp, actor: TheActor, media_id: str) -> dict[str, obj
     return {"peaks": list(audio.peaks), "duration": audio.duration}
 
 
-@router.get("/{media_id}/content", response_class=StreamingResponse)
+@router.get("/{media_id}/content", response_class=StreamingResponse, responses=CONTENT_RESPONSES)
 async def content(app: TheApp, actor: TheActor, media_id: str, request: Request) -> Response:
     """Return the recording itself, with ranges, so that players can seek."""
     media = await app.media.get(actor, media_id)
@@ -142,6 +174,8 @@ async def content(app: TheApp, actor: TheActor, media_id: str, request: Request)
     headers["Content-Length"] = str(part.end - part.start)
     if wanted is not None:
         headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{media.size}"
+    if ASKED_FOR_HEAD in request.scope:
+        return Response(status_code=206 if wanted else 200, headers=headers, media_type=_safe_type(media))
     return StreamingResponse(
         app.blobs.read(key, part.start, part.end), 206 if wanted else 200, headers, media_type=_safe_type(media)
     )
@@ -153,7 +187,7 @@ def _content_headers(media: Media, etag: str) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "ETag": etag,
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(media.name)}",
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(file_name(media.name), safe='')}",
         # What people upload must never act in our name, whatever it claims to be.
         "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'",
     }
@@ -161,6 +195,13 @@ def _content_headers(media: Media, etag: str) -> dict[str, str]:
 
 def _safe_type(media: Media) -> str:
     return media.mime if media.mime.startswith(PLAYABLE) else "application/octet-stream"
+
+
+def _status(media: Media, job: Job | None) -> str:
+    """Return what its newest job makes of it; an attempt that came to nothing leaves a whole transcript as it is."""
+    if job is None or (job.status in {"failed", "cancelled"} and media.status == "ready"):
+        return media.status
+    return STATUS_OF_JOB.get(job.status, "stored")
 
 
 def media_json(media: Media, job: Job | None) -> dict[str, object]:
@@ -172,7 +213,7 @@ def media_json(media: Media, job: Job | None) -> dict[str, object]:
         "size": media.size,
         "sha256": media.sha256,
         "duration": media.duration,
-        "status": STATUS_OF_JOB.get(job.status, "stored") if job else "stored",
+        "status": _status(media, job),
         "created_at": media.created_at.isoformat(),
         "job": job.as_json() if job else None,
     }

@@ -16,11 +16,13 @@ router = APIRouter(tags=["search"])
 async def search(
     app: TheApp,
     actor: TheActor,
-    q: Annotated[str, Query(max_length=500)],
-    media: Annotated[list[str] | None, Query()] = None,
+    q: Annotated[str, Query(max_length=1000, description="What was said.")],
+    media: Annotated[list[str] | None, Query(description="Only in these recordings.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> dict[str, object]:
-    """Return where the words were said, best first."""
+    """Return where the words were said: every line, phrases first, the lines of a recording in the order of time."""
+    for media_id in dict.fromkeys(media or ()):
+        await app.media.get(actor, media_id)  # nothing found in what is not there would be a lie
     hits = await app.passages.search(actor, q, media=media, limit=limit)
     items = [
         {

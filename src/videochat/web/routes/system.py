@@ -14,6 +14,7 @@ from videochat.jobs.worker import alive_workers
 from videochat.transcripts.formats import FORMATS
 from videochat.web.bodies import HealthReport, SystemOut
 from videochat.web.dependencies import TheApp
+from videochat.web.openapi import text_response
 
 router = APIRouter(tags=["system"])
 
@@ -28,7 +29,11 @@ async def live() -> dict[str, object]:
     return {"status": "ok", "components": {}}
 
 
-@router.get("/health/ready", response_model=HealthReport)
+@router.get(
+    "/health/ready",
+    response_model=HealthReport,
+    responses={503: {"model": HealthReport, "description": "A component that every request needs does not work."}},
+)
 async def ready(app: TheApp, response: Response) -> dict[str, object]:
     """Say whether each component works; 503 when one that every request needs does not."""
     components = {"database": await _ping(app.database), "blobs": await _ping(app.blobs)}
@@ -40,8 +45,10 @@ async def ready(app: TheApp, response: Response) -> dict[str, object]:
     return {"status": "ok" if healthy else "unavailable", "components": components}
 
 
-@router.get("/metrics", response_class=Response)
-async def metrics(app: TheApp, authorization: Annotated[str, Header()] = "") -> Response:
+@router.get("/metrics", response_class=Response, responses=text_response("text/plain", "Prometheus' text format."))
+async def metrics(
+    app: TheApp, authorization: Annotated[str, Header(description="`Bearer` and METRICS__TOKEN.")] = ""
+) -> Response:
     """Return everything that is counted, for Prometheus."""
     token = app.settings.metrics.token
     if token is not None and not hmac.compare_digest(authorization, f"Bearer {token.get_secret_value()}"):
