@@ -9,7 +9,8 @@ import typer
 
 from videochat.app import App
 from videochat.cli.ask import answered, print_answer
-from videochat.cli.library import transcribed, write_transcript
+from videochat.cli.library import note_engine, transcribed
+from videochat.cli.outputs import Output, write_transcript
 from videochat.cli.terminal import quiet_settings, run, working_app
 from videochat.settings import Settings
 
@@ -30,9 +31,10 @@ async def _demo(settings: Settings) -> None:
 async def _show(app: App, title: str, question: str) -> None:
     with resources.as_file(SAMPLE / "lecture.mp4") as recording:
         # A first look must not wait for a model from the network: what is on this machine will do.
-        media, transcript = await transcribed(app, str(recording), {}, fetch=False)
+        result = await transcribed(app, str(recording), {}, fetch=False)
+    note_engine(result.transcript, app)
     typer.echo(f"\n{title}\n{'=' * len(title)}\n")
-    await write_transcript(app, media, transcript, "md", None)
+    await write_transcript(app, result.media, result.transcript, "md", Output())
     typer.echo(f"\n{question}\n{'-' * len(question)}\n")
-    print_answer(await answered(app, [media.id], question))
+    print_answer(await answered(app, [result.media.id], question))
     typer.echo("\nNext: `make serve` opens the page on http://127.0.0.1:8000 – drop a recording of yours into it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,21 +10,32 @@ import typer
 from rich.progress import Progress
 
 from videochat.app import App, open_app
-from videochat.cli.terminal import follow_job, progress_bars, quiet_settings, run, working_app
-from videochat.errors import NotFoundError, UnsupportedError, VideoChatError, from_os_error
+from videochat.cli.outputs import Output, chosen_format, outputs, write_transcript
+from videochat.cli.targets import is_file, recording
+from videochat.cli.terminal import JobFailedError, follow_job, progress_bars, quiet_settings, run, working_app
+from videochat.errors import MediaError, NotFoundError, UnsupportedError, VideoChatError
 from videochat.jobs.parameters import freeze
-from videochat.media.media import Media
+from videochat.media.media import CutOffError, Media, file_name
 from videochat.ops.actor import LOCAL
 from videochat.settings import Settings
 from videochat.transcripts.choose import BASIC_LABEL
-from videochat.transcripts.formats import FORMATS, Header, render_stream
+from videochat.transcripts.formats import FORMATS, timestamp
 from videochat.transcripts.segment import Transcript
 
-Format = Annotated[str, typer.Option("-f", "--format", help=f"One of {', '.join(FORMATS)}.")]
-Out = Annotated[
-    Path | None,
-    typer.Option("-o", "--out", help="File to write; a folder when there are several. Default: the terminal."),
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "-f", "--format", help=f"One of {', '.join(FORMATS)}. Default: what the name after -o ends with, else txt."
+    ),
 ]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--out", metavar="PATH",
+        help="File to write, or a folder (one that exists, or a name that ends with /); a folder when there are several. "
+        "Only transcripts are replaced. Default: the terminal.",
+    ),
+]  # fmt: skip
 
 
 def transcribe(
@@ -31,59 +43,83 @@ def transcribe(
     engine: Annotated[str | None, typer.Option(help="Speech engine: auto, faster-whisper, pocketsphinx, …")] = None,
     model: Annotated[str | None, typer.Option(help="Model name or folder.")] = None,
     language: Annotated[str | None, typer.Option(help="Language code such as en; unset: recognised.")] = None,
-    form: Format = "txt",
+    form: Format = None,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a recording.")] = False,
 ) -> None:
     """Transcribe recordings and print or write their transcripts."""
-    check_format(form)
-    settings = quiet_settings()
+    form = chosen_format("json" if as_json else form, out)
+    places = outputs(files, form, out, one_line=as_json)
     choices = {"engine": engine, "model": model, "language": language}
-    run(_transcribe_all(settings, files, choices, "json" if as_json else form, out))
+    run(_transcribe_all(quiet_settings(), list(zip(files, places, strict=True)), choices, form))
 
 
 def export(
-    media: Annotated[str, typer.Argument(help="Id of a medium.")],
-    form: Format = "txt",
+    media: Annotated[str, typer.Argument(help="The id or name of a recording in the library, or its file.")],
+    form: Format = None,
     out: Out = None,
 ) -> None:
     """Print or write the transcript of a recording in the library."""
-    check_format(form)
-    run(_export(quiet_settings(), media, form, out))
+    run(_export(quiet_settings(), media, chosen_format(form, out), out))
 
 
 async def _transcribe_all(
-    settings: Settings, files: list[str], choices: dict[str, Any], form: str, out: Path | None
+    settings: Settings, places: list[tuple[str, Output]], choices: dict[str, Any], form: str
 ) -> None:
     failed: list[VideoChatError] = []
+    basic: Transcript | None = None
     async with working_app(settings) as app:
-        for name in files:
+        for name, output in places:
             try:
-                media, transcript = await transcribed(app, name, choices)
+                result = await transcribed(app, name, choices)
+                await write_transcript(app, result.media, result.transcript, form, output)
+                basic = result.transcript if result.transcript.basic else basic
+                if result.error is not None:
+                    raise result.error
             except VideoChatError as error:
-                if len(files) == 1:
-                    raise
-                typer.echo(f"videochat: {name}: {error.message} [{error.reason}]", err=True)
                 failed.append(error)
-                continue
-            target = out / f"{Path(media.name).stem}.{form}" if out is not None and len(files) > 1 else out
-            await write_transcript(app, media, transcript, form, target)
+                if len(places) > 1:
+                    named = error.message if name in error.message else f"{name}: {error.message}"
+                    typer.echo(f"videochat: {named} [{error.reason}]", err=True)
+        if basic is not None:
+            note_engine(basic, app)
+    if failed and len(places) == 1:
+        raise failed[0]
     if failed:
-        raise VideoChatError(f"{len(failed)} of {len(files)} recordings failed.", code=failed[0].reason)
+        raise VideoChatError(f"{len(failed)} of {len(places)} recordings failed.", code=failed[0].reason)
 
 
-async def transcribed(app: App, name: str, choices: dict[str, Any], *, fetch: bool = True) -> tuple[Media, Transcript]:
-    """Return a file's medium and its complete transcript, made now if need be, with progress bars."""
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """What became of a file: `error` says why the transcript ends before the recording does."""
+
+    media: Media
+    transcript: Transcript
+    error: JobFailedError | None = None
+
+
+async def transcribed(app: App, name: str, choices: dict[str, Any], *, fetch: bool = True) -> Transcribed:
+    """Return a file's medium and its transcript, made now if need be, with progress bars.
+
+    Raises JobFailedError, unless the file is cut off and has words up to there.
+    """
+    failure: JobFailedError | None = None
     with progress_bars() as bars:
         media = await stored(app, name, bars)
-        job = await app.jobs.submit(LOCAL, media.id, freeze(app.settings, fetch=fetch, **choices))
+        job = await app.jobs.submit(LOCAL, media, freeze(app.settings, fetch=fetch, **choices))
         bar = bars.add_task(media.name, total=1.0)
-        job = await follow_job(app, job, bars, bar, media.name)
+        try:
+            job = await follow_job(app, job, bars, bar, media.name)
+        except JobFailedError as error:
+            failure = error
     transcript = await app.transcripts.get(job.id)
+    has_words = transcript is not None and transcript.segments > 0
+    if failure is not None and not (has_words and failure.reason == CutOffError.code):
+        rest = f" Read what is there with: videochat export {media.id}" if has_words else ""
+        raise JobFailedError(f"{failure.message}{rest}", code=failure.reason)
     if transcript is None:
         raise NotFoundError("The transcript was deleted meanwhile.")
-    note_engine(transcript, app)
-    return media, transcript
+    return Transcribed(media, transcript, failure)
 
 
 async def stored(app: App, name: str, bars: Progress) -> Media:
@@ -91,10 +127,15 @@ async def stored(app: App, name: str, bars: Progress) -> Media:
     if "://" in name:
         raise UnsupportedError("Links cannot be imported yet: download the recording and give its file.")
     path = Path(name)
+    if path.is_dir():
+        raise UnsupportedError(f"{name} is a folder: give the recordings in it.")
     if not path.is_file():
         raise NotFoundError(f"There is no file {name}.")
     bar = bars.add_task(f"{path.name}: reading", total=None)
-    media, _ = await app.media.add_file(LOCAL, path)
+    try:
+        media, _ = await app.media.add_file(LOCAL, path)
+    except MediaError as error:
+        raise MediaError(f"{name}: {error.message}", code=error.reason) from error
     bars.remove_task(bar)
     return media
 
@@ -107,32 +148,35 @@ def note_engine(transcript: Transcript, app: App) -> None:
         typer.echo(f"Transcribed by the {BASIC_LABEL} ({transcript.engine}). {advice}", err=True)
 
 
-async def _export(settings: Settings, media_id: str, form: str, out: Path | None) -> None:
+async def _export(settings: Settings, target: str, form: str, out: str | None) -> None:
     async with open_app(settings) as app:
-        media = await app.media.get(LOCAL, media_id)
-        transcript = await app.transcripts.newest(LOCAL, media_id)
-        if transcript is None:
-            raise NotFoundError("This recording has no transcript yet.")
-        await write_transcript(app, media, transcript, form, out)
+        media, transcript = await exportable(app, target)
+        await write_transcript(app, media, transcript, form, outputs([_file_of(target, media)], form, out)[0])
+        note_engine(transcript, app)
+        if transcript.status != "complete":
+            ends = timestamp(transcript.transcribed)
+            typer.echo(f"Incomplete: it ends at {ends}; {await _state(app, media)}", err=True)
 
 
-async def write_transcript(app: App, media: Media, transcript: Transcript, form: str, out: Path | None) -> None:
-    """Write the transcript to the file, or to stdout when there is none."""
-    pieces = render_stream(form, Header.of(transcript, media.name), app.transcripts.all_segments(transcript.id))
-    if out is None:
-        async for piece in pieces:
-            typer.echo(piece, nl=False)
-        return
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("w", encoding="utf-8") as file:
-            async for piece in pieces:
-                file.write(piece)
-    except OSError as error:
-        raise from_os_error(error, "writing the transcript") from error
+async def exportable(app: App, target: str) -> tuple[Media, Transcript]:
+    """Return the recording that is meant with its transcript. Raises NotFoundError while there is nothing to read."""
+    media = await recording(app, target)
+    transcript = await app.transcripts.newest(LOCAL, media.id)
+    if transcript is None or (transcript.windows == 0 and transcript.status != "complete"):
+        raise NotFoundError(f"{media.name} ({media.id}) has no transcript yet; {await _state(app, media)}")
+    return media, transcript
 
 
-def check_format(form: str) -> None:
-    """Refuse an unknown format before any work is done. Raises UnsupportedError."""
-    if form not in FORMATS:
-        raise UnsupportedError(f"There is no format {form!r}; choose {', '.join(FORMATS)}.")
+async def _state(app: App, media: Media) -> str:
+    """Say how far the transcription of a recording is, as the second half of a sentence."""
+    job = (await app.jobs.newest([media.id])).get(media.id)
+    if job is None:
+        return "nobody has asked for its transcription."
+    if job.error is not None:
+        return f"its transcription has {job.status}: {job.error['message']}"
+    return f"its transcription is {job.status} ({job.progress:.0%})."
+
+
+def _file_of(target: str, media: Media) -> str:
+    """Return the file that was named, which is not to be overwritten, else a name for one."""
+    return target if is_file(target) else file_name(media.name)

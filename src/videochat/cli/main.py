@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from videochat import __version__
-from videochat.cli import ask, demo, library, operate, serve
+from videochat.cli import ask, config, demo, library, listing, operate, serve
 from videochat.errors import VideoChatError
 
 cli = typer.Typer(name="videochat", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -19,10 +19,13 @@ cli.command()(serve.serve)
 cli.command()(serve.worker)
 cli.command()(library.transcribe)
 cli.command()(ask.ask)
+cli.command("list")(listing.list_recordings)
 cli.command()(library.export)
 cli.command()(demo.demo)
 cli.command()(operate.doctor)
 cli.command()(operate.migrate)
+operate.config.command("check")(config.check)
+operate.config.command("template")(config.template)
 cli.add_typer(operate.config, name="config")
 
 

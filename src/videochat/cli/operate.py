@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -12,16 +13,19 @@ import typer
 from pydantic import BaseModel, SecretStr
 
 from videochat import __version__
-from videochat.app import App, migrate_all, open_app
+from videochat.app import App, open_app
 from videochat.cli.terminal import quiet_settings, run
 from videochat.errors import VideoChatError
 from videochat.jobs.worker import alive_workers
-from videochat.settings import Settings
+from videochat.settings import Settings, load_settings
+from videochat.store.migrate import migrate as migrate_database
+from videochat.transcripts.choose import EngineDescription
 from videochat.web.page import FOLDER as PAGE
 
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_PASSWORD = re.compile(r"(://[^/:@]*:)[^/@]+(@)")  # in an address
 LOW_DISK_BYTES = 2 * 1024**3
 
 
@@ -48,14 +52,14 @@ def doctor(as_json: AsJson = False) -> None:
 def migrate() -> None:
     """Bring the database to the newest form; serve and worker do it by themselves."""
     settings = quiet_settings()
-    run(migrate_all(settings))
+    run(migrate_database(settings.database_url))
     typer.echo("The database is up to date.")
 
 
 @config.command("show")
 def show(as_json: AsJson = False) -> None:
     """Print every setting with its value; secrets are never shown."""
-    values = dict(_flat(quiet_settings()))
+    values = dict(_flat(load_settings()))  # as configured: commands that people watch log less
     if as_json:
         typer.echo(json.dumps(values, indent=2))
     else:
@@ -72,9 +76,8 @@ def _flat(section: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
         elif isinstance(value, SecretStr):
             values.append((full, "(set)"))
         else:
-            values.append(
-                (full, value if value is None or isinstance(value, bool | int | float | list) else str(value))
-            )
+            plain = value is None or isinstance(value, bool | int | float | list)
+            values.append((full, value if plain else _PASSWORD.sub(r"\1…\2", str(value))))
     return values
 
 
@@ -97,16 +100,14 @@ async def _examine_app(app: App) -> list[Finding]:
         await _ping("database", app.database.ping(), app.database.dialect),
         await _ping("blobs", app.blobs.ping(), app.settings.storage_url.split(":")[0]),
         _disk(app.settings),
-        Finding(
-            "speech", "hint" if engine.hint else "ok", f"{engine.name} ({engine.model}). {engine.hint or ''}".strip()
-        ),
+        _speech(engine),
         _answers(provider.name, provider.model),
         Finding(
             "workers",
             "ok" if workers else "hint",
             f"{workers} alive" if workers else "none; `videochat serve` starts one",
         ),
-        Finding("page", "ok" if page_built else "hint", "built" if page_built else "not built; `make page` needs npm"),
+        Finding("page", "ok" if page_built else "hint", "built" if page_built else "not built; `make page` builds it"),
     ]
 
 
@@ -122,6 +123,12 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data_dir).free
     status = "ok" if free > LOW_DISK_BYTES else "hint"
     return Finding("disk", status, f"{free / 1024**3:.1f} GiB free in {settings.data_dir}")
+
+
+def _speech(engine: EngineDescription) -> Finding:
+    """Judge what would listen: an engine that cannot be used fails every job, the others only ask for a better one."""
+    status = "problem" if engine.hint_code == "unusable" else "hint" if engine.hint else "ok"
+    return Finding("speech", status, f"{engine.name} ({engine.model}). {engine.hint or ''}".strip())
 
 
 def _answers(name: str, model: str | None) -> Finding:

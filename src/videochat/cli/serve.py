@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
+import gc
 import os
 import signal
 import socket
 import sys
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Annotated, Any
 
 import structlog
 import typer
 import uvicorn
 
-from videochat.app import open_app
+from videochat.app import App, open_app
 from videochat.cli.terminal import run
-from videochat.errors import ConfigurationError
+from videochat.errors import ConfigurationError, VideoChatError
+from videochat.jobs.worker import alive_workers
 from videochat.ops.logging import configure_logging
+from videochat.ops.production import check_production, is_loopback, unguarded
 from videochat.settings import Settings, load_settings
+from videochat.web.page import FOLDER as PAGE
 from videochat.web.server import create_api
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0  # beyond the time to drain
 LONGEST_PAUSE = 30.0
 HEALTHY_SECONDS = 60.0
+STARTING_SECONDS = 60.0
+SETTLING_SECONDS = 0.5
+PAGE_INDEX = PAGE / "index.html"
 
 
 def serve(
@@ -37,17 +45,22 @@ def serve(
     """Serve the page and the API, with a worker that is started and supervised."""
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     settings = load_settings(**({"server": given} if given else {}))
-    configure_logging(settings.log)
+    check_production(settings)
+    configure_logging(settings.log.level, settings.log.format)
     run(_serve(settings, with_worker=not no_worker))
 
 
 def worker(
-    concurrency: Annotated[int | None, typer.Option(help="Jobs at a time.")] = None,
+    queues: Annotated[str | None, typer.Option(help="Queues to take tasks from: decode,transcribe.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Windows at a time.")] = None,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
     """Work on jobs until stopped; many workers may share one database."""
-    settings = load_settings(**({"jobs": {"concurrency": concurrency}} if concurrency else {}))
-    configure_logging(settings.log)
+    given: dict[str, Any] = {"concurrency": concurrency, "queues": queues and queues.split(",")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    settings = load_settings(**({"jobs": chosen} if chosen else {}))
+    check_production(settings)
+    configure_logging(settings.log.level, settings.log.format)
     run(_work(settings, supervised=supervised))
 
 
@@ -58,25 +71,73 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
             create_api(app), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5,
             timeout_keep_alive=30,
         )  # fmt: skip
-        server = uvicorn.Server(config)
+        server = _Server(config, app.feed.end)
+        _freeze()
+        app.media.keep_decoder_ready()
         async with contextlib.AsyncExitStack() as stack:
             if with_worker:
-                supervisor = asyncio.create_task(_supervise_worker(), name="worker-supervisor")
+                patience = settings.jobs.drain_seconds + STOP_SECONDS
+                supervisor = asyncio.create_task(_supervise_worker(patience), name="worker-supervisor")
                 stack.push_async_callback(_cancelled, supervisor)
-            log.info(
-                "serving", url=f"http://{settings.server.host}:{settings.server.port}", data_dir=str(settings.data_dir)
-            )
+            log.info("serving", url=_url(settings), data_dir=str(settings.data_dir))
+            if sys.stdout.isatty():
+                greeting = asyncio.create_task(_greet(app, server, with_worker=with_worker), name="greeting")
+                stack.push_async_callback(_cancelled, greeting)
             await server.serve(sockets=[listener])
+
+
+def _url(settings: Settings) -> str:
+    host = settings.server.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
+
+
+async def _greet(app: App, server: uvicorn.Server, *, with_worker: bool) -> None:
+    """Tell the person at the terminal where the page is, below the log lines of starting."""
+    with contextlib.suppress(VideoChatError, TimeoutError):  # the log says what is wrong with the database
+        async with asyncio.timeout(STARTING_SECONDS):
+            # The worker is a process of its own, which can only be asked again and again.
+            while not server.started or (with_worker and not await alive_workers(app.database, app.settings.jobs)):  # noqa: ASYNC110
+                await asyncio.sleep(SETTLING_SECONDS)
+    await asyncio.sleep(SETTLING_SECONDS)
+    what = "The page and the API are" if PAGE_INDEX.is_file() else "The page is not built (`make page`); the API is"
+    typer.secho(f"\n{what} on {_url(app.settings)} – Ctrl-C stops the service.\n", bold=True)
+
+
+class _Server(uvicorn.Server):
+    """Stops on SIGINT and SIGTERM and returns; uvicorn's own would raise the signal again and end us before we clean up.
+
+    `at_exit` is called first: streams that nobody ends would hold up everything else.
+    """
+
+    def __init__(self, config: uvicorn.Config, at_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._at_exit = at_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._at_exit()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _freeze() -> None:
+    """Take what was built so far out of the garbage collector's sight: a full collection stopped every request for 0.1 s."""
+    gc.collect()
+    gc.freeze()
 
 
 def _listen(settings: Settings) -> socket.socket:
     """Take the port before anything else is started. Raises ConfigurationError."""
     host, port = settings.server.host, settings.server.port
-    if not _is_loopback(host):
-        raise ConfigurationError(
-            f"{host} can be reached from other machines, and there is no sign-in yet: keep SERVER__HOST on 127.0.0.1 and "
-            "put a reverse proxy that asks who comes in front of it."
-        )
+    if not is_loopback(host):
+        raise ConfigurationError(unguarded(host))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -85,22 +146,14 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"Port {port} on {host} cannot be used ({error.strerror}): something else listens there; choose another with --port.",
+            f"Port {port} on {host} cannot be used ({error.strerror}): something else listens there; choose another with "
+            "SERVER__PORT=… before the command (also before `make serve`) or with --port.",
             code="port_in_use",
         ) from None
     return listener
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-async def _supervise_worker() -> None:
+async def _supervise_worker(patience: float) -> None:
     """Keep one worker process alive; it is restarted after a pause that doubles while it keeps dying young."""
     pause = 1.0
     while True:
@@ -112,7 +165,8 @@ async def _supervise_worker() -> None:
         try:
             await process.wait()
         except asyncio.CancelledError:
-            await _stop(process)
+            log.info("serve.stopping", waiting_for="the windows in flight of its worker", at_most_seconds=patience)
+            await _stop(process, patience)
             raise
         if asyncio.get_running_loop().time() - started > HEALTHY_SECONDS:
             pause = 1.0
@@ -121,11 +175,11 @@ async def _supervise_worker() -> None:
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: asyncio.subprocess.Process, patience: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(STOP_SECONDS):
+        async with asyncio.timeout(patience):
             await process.wait()
     except TimeoutError:
         process.kill()
@@ -139,20 +193,33 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 async def _work(settings: Settings, *, supervised: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if supervised:
-        loop.add_reader(sys.stdin.fileno(), _stop_at_the_end_of_stdin, stop)
+    stop = _stop_signal(settings.jobs.drain_seconds, supervised=supervised)
     async with open_app(settings) as app:
         worker = app.worker()
         await worker.start()
-        await stop.wait()
-        await worker.stop()
+        app.media.keep_decoder_ready()
+        await worker.stop(await stop)
 
 
-def _stop_at_the_end_of_stdin(stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 1024):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stop.set()
+def _stop_signal(drain_seconds: float, *, supervised: bool) -> asyncio.Future[float]:
+    """Return what will hold, once this process is to stop, for how long windows may go on until they end.
+
+    Who presses Ctrl-C wants it to stop now, and so does the death of the web process; a service manager sends SIGTERM.
+    """
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[float] = loop.create_future()
+
+    def set_to(seconds: float) -> None:
+        if not stop.done():
+            stop.set_result(seconds)
+
+    def at_the_end_of_stdin() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            loop.remove_reader(sys.stdin.fileno())
+            set_to(0.0)
+
+    loop.add_signal_handler(signal.SIGINT, set_to, 0.0)
+    loop.add_signal_handler(signal.SIGTERM, set_to, drain_seconds)
+    if supervised:
+        loop.add_reader(sys.stdin.fileno(), at_the_end_of_stdin)
+    return stop

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import structlog
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -33,10 +34,18 @@ Result = TypeVar("Result")
 STEPS = {
     "queued": "waiting",
     "prepare": "preparing",
+    "waiting": "waiting for a free engine",
+    "twin": "waiting for the same work",
+    "no_space": "waiting for space on the disk",
+    "no_memory": "waiting for memory",
     "transcribe": "transcribing",
     "finish": "finishing",
     "done": "done",
 }
+
+
+KEPT = "stopped; the parts that are finished are kept, and the same command goes on from there."
+GOES_ON = "stopped waiting; a running worker goes on with what was asked, and the same command shows the result."
 
 
 class JobFailedError(VideoChatError):
@@ -49,7 +58,7 @@ def quiet_settings(**overrides: Any) -> Settings:
     """Load the settings for a command that people watch: only errors are logged, unless --debug asks for all."""
     debug = "debug" in structlog.contextvars.get_contextvars()
     settings = load_settings(**overrides, log={"level": "DEBUG" if debug else "ERROR"})
-    configure_logging(settings.log)
+    configure_logging(settings.log.level, settings.log.format)
     return settings
 
 
@@ -61,17 +70,31 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 @asynccontextmanager
 async def working_app(settings: Settings) -> AsyncIterator[App]:
-    """Open an App whose jobs get done: by the workers that live, else by one in this process."""
+    """Open an App whose jobs get done: by the workers that live, else by one in this process.
+
+    Who presses Ctrl-C is told what becomes of them.
+    """
     async with open_app(settings) as app:
         if await alive_workers(app.database, settings.jobs):
-            yield app
+            with _told_when_stopped(GOES_ON):
+                yield app
             return
         worker = app.worker()
         await worker.start()
         try:
-            yield app
+            with _told_when_stopped(KEPT):
+                yield app
         finally:
             await worker.stop()
+
+
+@contextmanager
+def _told_when_stopped(message: str) -> Iterator[None]:
+    try:
+        yield
+    except asyncio.CancelledError:  # asyncio.run makes this of Ctrl-C, and the command line the exit status 130
+        typer.echo(f"videochat: {message}", err=True)
+        raise
 
 
 def progress_bars() -> Progress:

@@ -1,0 +1,40 @@
+"""`videochat config check` and `template` as processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def videochat(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if "__" not in name}
+    environment = {**inherited, "DATA_DIR": str(folder / "data"), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", "videochat", *words], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+
+def test_check_says_what_is_wrong_and_the_template_is_fit(tmp_path: Path) -> None:
+    """The exit status is 1 while there is a problem and 0 after it is put right."""
+    template = videochat(tmp_path, "config", "template")
+    (tmp_path / "videochat.toml").write_text(template.stdout, encoding="utf-8")
+    assert videochat(tmp_path, "config", "check").returncode == 0
+    wrong = videochat(tmp_path, "config", "check", ENVIRONMENT="production", LOG__LEVEL="DEBUG")
+    assert (wrong.returncode, wrong.stdout.count("problem  ")) == (1, 2)
+    (tmp_path / "videochat.toml").write_text("[stt", encoding="utf-8")
+    broken = videochat(tmp_path, "config", "check")
+    assert (broken.returncode, "videochat.toml cannot be read" in broken.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_no_process_starts_with_settings_that_are_not_fit(tmp_path: Path, command: str) -> None:
+    """One line says all that is wrong, and nothing was touched."""
+    refused = videochat(tmp_path, command, ENVIRONMENT="production", LOG__LEVEL="DEBUG")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "SECRET_KEY" in refused.stderr
+    assert "LOG__LEVEL" in refused.stderr
+    assert not (tmp_path / "data").exists()
