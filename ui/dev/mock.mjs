@@ -81,9 +81,13 @@ function runJob(item) {
   }, SLOW);
 }
 
-function startAnswer(question, ids) {
+const plain = ({ log, listeners, finish, ...answer }) => answer;
+const titles = (about) => [...answers.values()].reverse().filter((answer, at, all) => (about === "library" ? answer.media === null : answer.media?.[0] === about) && all.findLastIndex((other) => other.conversation === answer.conversation) === at);
+const titleOf = (answer) => ({ id: answer.conversation, title: answer.question, created_at: answer.created_at });
+
+function startAnswer(question, ids, conversation) {
   const chosen = ids ?? [...media.keys()];
-  const answer = { id: newId("ans"), conversation: newId("con"), status: "running", text: "", citations: [], coverage: null, provider: BASIC ? "extractive" : "openai", model: BASIC ? null : "gpt-4.1-mini", usage: null, error: null, log: [], listeners: new Set() };
+  const answer = { id: newId("ans"), conversation: conversation ?? newId("con"), question, media: ids, created_at: new Date().toISOString(), status: "running", text: "", citations: [], coverage: null, provider: BASIC ? "extractive" : "openai", model: BASIC ? null : "gpt-4.1-mini", usage: null, error: null, log: [], listeners: new Set() };
   answers.set(answer.id, answer);
   const emit = (event, data) => {
     answer.log.push([event, data]);
@@ -94,8 +98,7 @@ function startAnswer(question, ids) {
     const duration = item?.duration ?? 0;
     const running = item?.job?.status === "running";
     Object.assign(answer, { status, error, coverage: { media: chosen.length, duration, transcribed: running ? duration * 0.33 : duration, complete: !running, passages: 12 } });
-    const { log, listeners, finish, ...whole } = answer;
-    emit("end", whole);
+    emit("end", plain(answer));
     for (const response of listeners) response.end();
   };
   const words = ANSWER.join("").split(/(?<= )/);
@@ -150,7 +153,7 @@ function transcriptPage(id, url) {
 
 const SYSTEM = {
   version: "0.1.0",
-  engine: { name: BASIC ? "pocketsphinx" : "faster-whisper", model: BASIC ? "en-us" : "small", language: null, basic: BASIC, hint: BASIC ? "For better text in many languages run: videochat doctor --fetch-model small" : null },
+  engine: { name: BASIC ? "pocketsphinx" : "faster-whisper", model: BASIC ? "en-us" : "small", language: null, basic: BASIC, hint_code: BASIC ? "basic" : null, better: BASIC ? { STT__ENGINE: "faster-whisper", STT__MODEL: "small" } : null },
   provider: { name: BASIC ? "extractive" : "openai", model: BASIC ? null : "gpt-4.1-mini" },
   limits: { max_upload_bytes: 4e9 },
   formats: ["srt", "vtt", "txt", "md", "json"],
@@ -190,14 +193,21 @@ const ROUTES = [
   }],
   ["GET", /^\/api\/search$/, (url) => ({ body: searchHits(url.searchParams.get("q") ?? "", url.searchParams.get("media")) })],
   ["POST", /^\/api\/answers$/, (_, __, body) => {
-    const { question, media: ids } = JSON.parse(body);
-    const { log, listeners, finish, ...answer } = startAnswer(question, ids);
-    return { status: 202, body: answer };
+    const { question, media: ids, conversation } = JSON.parse(body);
+    return { status: 202, body: plain(startAnswer(question, ids, conversation)) };
   }],
   ["POST", /^\/api\/answers\/([^/]+)\/cancel$/, (_, [id]) => {
     answers.get(id).finish("cancelled");
-    const { log, listeners, finish, ...answer } = answers.get(id);
-    return { body: answer };
+    return { body: plain(answers.get(id)) };
+  }],
+  ["GET", /^\/api\/conversations$/, (url) => ({ body: { items: titles(url.searchParams.get("media")).map(titleOf), next: null } })],
+  ["GET", /^\/api\/conversations\/([^/]+)$/, (_, [id]) => {
+    const found = [...answers.values()].filter((answer) => answer.conversation === id);
+    return found[0] ? { body: { ...titleOf(found[0]), answers: found.map(plain) } } : problem(404, "not_found", "There is no such conversation.");
+  }],
+  ["DELETE", /^\/api\/conversations\/([^/]+)$/, (_, [id]) => {
+    for (const answer of [...answers.values()]) if (answer.conversation === id) answers.delete(answer.id);
+    return { status: 204 };
   }],
 ];
 

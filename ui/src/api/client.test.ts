@@ -29,6 +29,12 @@ it("tells a service that cannot be reached from one that refuses", async () => {
   expect((error as ApiError).unreachable).toBe(true);
 });
 
+it("tells what may succeed later from what is hopeless", () => {
+  const retryable = (status: number) => problemOf(status, "").retryable;
+  expect([0, 429, 500, 503, 507].map(retryable)).toEqual([true, true, true, true, true]);
+  expect([400, 403, 404, 409, 413, 415, 422].some(retryable)).toBe(false);
+});
+
 it("takes a reply without a body", async () => {
   vi.stubGlobal("fetch", async () => new Response(null, { status: 204 }));
   expect(await request("DELETE", "/x")).toBeUndefined();

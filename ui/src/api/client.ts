@@ -14,6 +14,11 @@ export class ApiError extends Error {
   get unreachable(): boolean {
     return this.status === 0;
   }
+
+  /** May the same request succeed later? What the service refuses (415, 422, 413 …) it refuses again. */
+  get retryable(): boolean {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
 }
 
 interface Problem {

@@ -1,5 +1,5 @@
 import { request } from "./client";
-import type { Answer, Hit, Job, Media, Page, System, TranscriptPage, Waveform } from "./types";
+import type { Answer, ConversationTitle, Hit, Job, Media, Page, StoredConversation, System, TranscriptPage, Waveform } from "./types";
 
 const id = encodeURIComponent;
 
@@ -37,4 +37,9 @@ export const ask = (question: string, media: string[] | null, conversation: stri
   request<Answer>("POST", "/api/answers", { json: conversation === null ? { question, media } : { question, media, conversation } });
 export const getAnswer = (answer: string) => request<Answer>("GET", `/api/answers/${id(answer)}`);
 export const cancelAnswer = (answer: string) => request<Answer>("POST", `/api/answers/${id(answer)}/cancel`);
+/** The newest conversations about a recording, or about all of them. */
+export const listConversations = (media: string | null, limit: number) =>
+  request<Page<ConversationTitle>>("GET", `/api/conversations${query({ media: media ?? "library", limit })}`);
+export const getConversation = (conversation: string) => request<StoredConversation>("GET", `/api/conversations/${id(conversation)}`);
+export const deleteConversation = (conversation: string) => request<void>("DELETE", `/api/conversations/${id(conversation)}`);
 export const answerEventsUrl = (answer: string) => `/api/answers/${id(answer)}/events`;

@@ -1,7 +1,7 @@
 /** The API's values, named as in the contract. */
 
 export type JobStatus = "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
-export type JobStep = "queued" | "prepare" | "probe" | "audio" | "transcribe" | "finish" | "done";
+export type JobStep = "queued" | "prepare" | "probe" | "audio" | "waiting" | "transcribe" | "finish" | "done";
 
 export interface Failure {
   code: string;
@@ -17,6 +17,8 @@ export interface Job {
   step: JobStep | (string & {}) | null;
   error: Failure | null;
   created_at: string;
+  /** Seconds until it ends at its present pace, null while that cannot be said. */
+  remaining_seconds?: number | null;
   started_at: string | null;
   finished_at: string | null;
 }
@@ -94,7 +96,9 @@ export type AnswerStatus = "running" | "completed" | "failed" | "cancelled";
 
 export interface Answer {
   id: string;
-  conversation?: string | null;
+  conversation: string;
+  question: string;
+  created_at: string;
   status: AnswerStatus;
   text: string;
   citations: Citation[];
@@ -104,9 +108,20 @@ export interface Answer {
   error: Failure | null;
 }
 
+/** A series of questions; its title is the first of them. */
+export interface ConversationTitle {
+  id: string;
+  title: string;
+  created_at: string;
+}
+
+export interface StoredConversation extends ConversationTitle {
+  answers: Answer[];
+}
+
 export interface System {
   version: string;
-  engine: { name: string; model: string | null; language: string | null; basic: boolean; hint: string | null };
+  engine: { name: string; model: string | null; language: string | null; basic: boolean; hint_code: "basic" | "model_missing" | "unusable" | null; better: Record<string, string> | null };
   provider: { name: string; model: string | null };
   limits: { max_upload_bytes: number | null };
   formats: string[];

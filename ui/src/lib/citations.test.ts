@@ -16,3 +16,7 @@ it("holds a marker back until it has arrived whole", () => {
   expect(shape("tides [1", false)).toEqual(["tides [1"]);
   expect(shape("tides [1]", true)).toEqual(["tides\u00a0", 1]);
 });
+
+it("gives items of a list a bullet, and only them", () => {
+  expect(shape("Two:\n\n- one - or so [1]\n\n* two")).toEqual(["Two:\n• one - or so\u00a0", 1, "\n• two"]);
+});

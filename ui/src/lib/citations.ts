@@ -5,10 +5,12 @@ const NO_BREAK = "\u00a0"; // a marker stays on the line of the word before it
 /**
  * Split an answer into text and citation markers (`[1]`, `[1, 2]`, `[1][2]`).
  *
+ * Items of a list, which models and we write with a hyphen, get a bullet.
  * A marker that is still arriving (`… [1`) is held back, so that it does not flicker while the answer streams.
  */
 export function answerRuns(text: string, streaming = false): AnswerRun[] {
-  const shown = streaming ? text.replace(/\[[\d,，\s]*$/, "") : text;
+  const whole = streaming ? text.replace(/\[[\d,，\s]*$/, "") : text;
+  const shown = whole.replace(/^[-*] /gm, "• ").replace(/\n\n(?=• )/g, "\n");
   const runs: AnswerRun[] = [];
   for (const piece of shown.split(/(\[\d{1,3}(?:\s*[,，]\s*\d{1,3})*\])/)) {
     if (/^\[\d/.test(piece) && piece.endsWith("]")) {

@@ -14,7 +14,11 @@ const STEPS: Record<string, MessageKey> = {
   prepare: "step.audio",
   probe: "step.probe",
   audio: "step.audio",
+  waiting: "step.waiting",
   transcribe: "step.transcribe",
+  no_space: "step.noSpace",
+  twin: "step.twin",
+  no_memory: "step.noMemory",
   finish: "step.finish",
   done: "step.done",
 };
@@ -31,8 +35,10 @@ export function mediaState(media: Media): MediaState {
     case "paused":
       return { tone: "waiting", label: "status.paused", progress: job.progress, reason: null };
     case "failed":
+      if (media.status === "ready") return { tone: "ready", label: "status.ready", progress: null, reason: job.error?.message ?? null };
       return { tone: "failed", label: "status.failed", progress: null, reason: job.error?.message ?? null };
     case "cancelled":
+      if (media.status === "ready") return { tone: "ready", label: "status.ready", ...rest };
       return { tone: "idle", label: "status.cancelled", ...rest };
     case "completed":
       return { tone: "ready", label: "status.ready", ...rest };
@@ -47,6 +53,32 @@ export function hearing(media: Media): "waiting" | "going on" | "over" {
   if (media.job.status === "completed") return "over";
   if (media.job.status !== "running") return "waiting";
   return media.job.step === "transcribe" || media.job.step === "finish" ? "going on" : "waiting";
+}
+
+/** What becomes of the part of a recording that has no text yet; null where there is none or nothing was begun. */
+export function restOf(media: Media): "growing" | "paused" | "cancelled" | "failed" | "cut_off" | null {
+  switch (media.job?.status) {
+    case "queued":
+    case "running":
+      return "growing";
+    case "paused":
+    case "cancelled":
+      return media.job.status;
+    case "failed":
+      return media.job.error?.code === "media_cut_off" ? "cut_off" : "failed";
+    default:
+      return null;
+  }
+}
+
+/** Whether doing the same work again may end better; what is wrong with a file stays wrong. */
+export function mayRetry(media: Media): boolean {
+  return media.job?.status === "cancelled" || (media.job?.status === "failed" && !media.job.error?.code.startsWith("media_"));
+}
+
+/** Seconds until the transcription ends at its present pace, null while that cannot be said. */
+export function remaining(media: Media): number | null {
+  return media.job?.status === "running" ? (media.job.remaining_seconds ?? null) : null;
 }
 
 export function isUnderWay(media: Media): boolean {

@@ -1,16 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { citationClock, clock, parseTime, percent } from "./time";
+import { clock, parseTime, percent } from "./time";
 
 describe("times", () => {
   it("shows hours only where there are some", () => {
     expect(clock(65.9)).toBe("1:05");
     expect(clock(7265)).toBe("2:01:05");
+    expect(clock(124_000)).toBe("34:26:40");
     expect(clock(Number.NaN)).toBe("0:00");
-  });
-
-  it("shows the hour of a citation always", () => {
-    expect(citationClock(83.4)).toBe("0:01:23");
-    expect(citationClock(124_000)).toBe("34:26:40");
   });
 
   it("reads seconds and clock times, and nothing else", () => {

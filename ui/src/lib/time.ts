@@ -7,16 +7,10 @@ function parts(seconds: number): { h: number; m: number; s: number } {
 
 const two = (value: number): string => String(value).padStart(2, "0");
 
-/** `1:05`, and `2:01:05` from an hour on: for lists and players. */
+/** `1:05`, and `2:01:05` from an hour on: every time in the page, as its player shows it. */
 export function clock(seconds: number): string {
   const { h, m, s } = parts(seconds);
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}
-
-/** Always `h:mm:ss`: for citations, so that they read the same in the page, the terminal and the API. */
-export function citationClock(seconds: number): string {
-  const { h, m, s } = parts(seconds);
-  return `${h}:${two(m)}:${two(s)}`;
 }
 
 /** The seconds of a `?t=` parameter: `83`, `83.5`, `1:23` or `1:01:23`; null where it is no time. */

@@ -10,21 +10,25 @@ export interface Notice {
 }
 
 const MOST = 4;
+const SECONDS = { error: 20, info: 8 }; // long enough to read; what failed is also said where it failed
 
 class Notices {
   #last = 0;
   list = $state<Notice[]>([]);
 
   /** Tell a person what failed; a request that was cancelled on purpose is no failure. */
-  error(failure: unknown): void {
+  error(failure: unknown, text = describe(failure)): void {
     if (isAbort(failure)) return;
     if (failure instanceof ApiError && failure.unreachable) connection.lost();
-    this.add(describe(failure), "error", failure instanceof ApiError ? failure.requestId : null);
+    // A reference leads to the log of the service: of use where it failed, not where it refused.
+    this.add(text, "error", failure instanceof ApiError && failure.status >= 500 ? failure.requestId : null);
   }
 
   add(text: string, tone: Notice["tone"] = "error", reference: string | null = null): void {
     const others = this.list.filter((notice) => notice.text !== text);
-    this.list = [...others, { id: ++this.#last, text, reference, tone }].slice(-MOST);
+    const id = ++this.#last;
+    this.list = [...others, { id, text, reference, tone }].slice(-MOST);
+    setTimeout(() => this.dismiss(id), SECONDS[tone] * 1000);
   }
 
   dismiss(id: number): void {

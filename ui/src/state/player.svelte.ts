@@ -1,3 +1,5 @@
+import { untrack } from "svelte";
+
 /** The player of a page: its position as state, and the one way to move it. */
 export class Player {
   time = $state(0);
@@ -5,12 +7,21 @@ export class Player {
   playing = $state(false);
   broken = $state(false);
   #element: HTMLMediaElement | null = null;
+  #wanted = false;
   #frame = 0;
 
-  /** Follow a media element; the returned function lets go of it. */
-  attach = (element: HTMLMediaElement): (() => void) => {
+  /**
+   * Follow a media element; the returned function lets go of it.
+   *
+   * Nothing is tracked: an attachment that depended on the time would be made anew with every frame, and seek each time.
+   */
+  attach = (element: HTMLMediaElement): (() => void) => untrack(() => this.#follow(element));
+
+  #follow(element: HTMLMediaElement): () => void {
     this.#element = element;
     if (this.time > 0) element.currentTime = this.time; // asked for before there was an element
+    if (this.#wanted) void this.#play();
+    this.#wanted = false;
     const stop = new AbortController();
     const on = (name: string, listener: () => void) => element.addEventListener(name, listener, { signal: stop.signal });
     on("timeupdate", () => this.#read());
@@ -25,13 +36,15 @@ export class Player {
       cancelAnimationFrame(this.#frame);
       this.#element = null;
     };
-  };
+  }
 
   /** Stand at a second; with `play` go on from there. */
   seek(seconds: number, play = false): void {
-    this.time = Math.max(0, seconds);
+    const time = Math.max(0, seconds); // not read back from the state: an effect that seeks must not follow the time
+    this.time = time;
+    this.#wanted = play && this.#element === null;
     if (!this.#element) return;
-    this.#element.currentTime = this.time;
+    this.#element.currentTime = time;
     if (play) void this.#play();
   }
 

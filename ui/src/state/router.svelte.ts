@@ -4,13 +4,16 @@ class Router {
   #url = $state.raw(new URL(window.location.href));
   route = $derived(parseRoute(this.#url.pathname, this.#url.searchParams));
 
+  #play = false;
+
   constructor() {
     window.addEventListener("popstate", () => (this.#url = new URL(window.location.href)));
     document.addEventListener("click", (event) => this.#follow(event));
   }
 
-  /** Show another page; `replace` leaves no trace in the history. */
-  go(path: string, replace = false): void {
+  /** Show another page; `replace` leaves no trace in the history, with `play` its player begins to play. */
+  go(path: string, { replace = false, play = false }: { replace?: boolean; play?: boolean } = {}): void {
+    this.#play = play;
     const url = new URL(path, window.location.href);
     if (url.href === this.#url.href) {
       this.#url = url; // asked again for the same second, say: the pages see a new route
@@ -20,6 +23,13 @@ class Router {
     const moved = url.pathname !== this.#url.pathname;
     this.#url = url;
     if (moved) window.scrollTo(0, 0);
+  }
+
+  /** Whether the page that is opened now is to play; true once, so that going back or a reload stays silent. */
+  takePlay(): boolean {
+    const play = this.#play;
+    this.#play = false;
+    return play;
   }
 
   /** Links of the page's own routes are followed without loading the page anew. */

@@ -1,4 +1,4 @@
-import { isAbort } from "../api/client";
+import { ApiError, isAbort } from "../api/client";
 import { upload, type Transfer } from "../api/upload";
 import { t } from "../i18n/index.svelte";
 import { bytes } from "../lib/sizes";
@@ -12,6 +12,8 @@ export class Upload {
   sent = $state(0);
   status = $state<"waiting" | "sending" | "failed">("waiting");
   reason = $state("");
+  /** May it succeed when it is sent once more? */
+  retryable = $state(true);
   #transfer: Transfer | null = null;
 
   constructor(
@@ -26,13 +28,17 @@ export class Upload {
   async send(): Promise<void> {
     this.status = "sending";
     this.sent = 0;
+    const known = new Set(library.items.map((media) => media.id));
     this.#transfer = upload(this.file, (sent) => (this.sent = Math.min(sent, this.file.size)));
-    library.put(await this.#transfer.done);
+    const media = await this.#transfer.done;
+    library.put(media);
+    if (known.has(media.id)) notices.add(t("upload.known", { file: this.file.name, name: media.name }), "info");
   }
 
-  fail(reason: string): void {
+  fail(error: unknown): void {
     this.status = "failed";
-    this.reason = reason;
+    this.reason = describe(error);
+    this.retryable = error instanceof ApiError && error.retryable;
   }
 
   abort(): void {
@@ -79,8 +85,8 @@ class Uploads {
       this.#drop(item);
     } catch (error) {
       if (!isAbort(error)) {
-        item.fail(describe(error));
-        notices.error(error);
+        item.fail(error);
+        notices.error(error, t("upload.failed_named", { name: item.file.name, reason: item.reason }));
       }
     }
     this.#pump();
