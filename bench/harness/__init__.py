@@ -1,0 +1,1 @@
+"""What the measurements share; `make bench` runs the files beside this folder, not those in it."""
