@@ -1,4 +1,4 @@
-"""What every test may use: a migrated database of each kind."""
+"""What every test may use: a migrated database of each kind, and a bucket of an S3 store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from s3 import KEYS, Bucket, serve_s3
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
 
@@ -54,3 +55,20 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = open_database(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of an S3 store on this machine."""
+    with serve_s3(tmp_path_factory.mktemp("s3") / "log") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Give an empty bucket, with keys to it in the environment and nothing else of that kind."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    return Bucket.create(s3_endpoint)

@@ -32,6 +32,10 @@ class Service:
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30)
 
+    def log(self) -> str:
+        """Return what it and its worker have logged so far."""
+        return (self.data.parent / "serve.log").read_text(encoding="utf-8")
+
     def children(self) -> list[int]:
         """Return the process ids of everything below the service."""
         found, level = [], [self.process.pid]
@@ -40,6 +44,11 @@ class Service:
             level = [int(pid) for pid in listed.stdout.split()]
             found += level
         return found
+
+    def children_named(self, argument: str) -> list[int]:
+        """Return those of the children that were started with this argument."""
+        lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in self.children()}
+        return [pid for pid, line in lines.items() if argument.encode() in line]
 
     def kill(self) -> None:
         """Kill the web process as the kernel would, without a word."""

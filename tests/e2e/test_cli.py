@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 import re
 import socket
 import subprocess
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import VIDEOCHAT, environment
+from media_files import cut_off
 from recordings import lecture_wav
+from stub_provider import Reply, stub_provider
 
 
 def videochat(data: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -31,6 +33,7 @@ def test_the_demo_prints_transcript_and_cited_answer_and_the_second_run_is_quick
     assert first.returncode == 0, first.stderr
     assert "green chemical catches the light of the sun" in first.stdout
     assert "basic offline recogniser" in first.stdout + first.stderr
+    assert "{" not in first.stderr  # log lines are for those who ask with --debug
     answer = first.stdout.split("How does the tree make the red color?")[1]
     hours, minutes, seconds = map(int, re.search(r"\[(\d+):(\d\d):(\d\d)\]", answer).groups())
     assert 39 <= hours * 3600 + minutes * 60 + seconds <= 43
@@ -51,13 +54,64 @@ def test_transcribe_writes_a_valid_subtitle_file(tmp_path: Path) -> None:
     assert "00:00:05,000" < times[-1] <= "00:00:08,000"
 
 
+def test_several_recordings_stay_apart_and_are_noted_once(tmp_path: Path) -> None:
+    """Texts come under their files' names, JSON comes line by line, and one note at the end is for all."""
+    one, two = (str(lecture_wav(tmp_path / f"{n}.wav", seconds=n)) for n in (3, 4))
+    texts = videochat(tmp_path / "data", "transcribe", one, two)
+    assert texts.returncode == 0, texts.stderr
+    assert [line for line in texts.stdout.splitlines() if line.startswith("==>")] == [
+        f"==> {one} <==",
+        f"==> {two} <==",
+    ]
+    assert texts.stderr.count("basic offline recogniser") == 1
+    lines = videochat(tmp_path / "data", "transcribe", one, two, "--json").stdout.splitlines()
+    assert [json.loads(line)["title"] for line in lines] == ["3.wav", "4.wav"]
+    assert all(json.loads(line)["segments"] for line in lines)
+
+
+def test_a_file_that_is_cut_off_gives_what_is_there_and_an_error(tmp_path: Path) -> None:
+    """One command is enough: the words are written, on the terminal or into a file, and then it says what is missing."""
+    cut = str(cut_off(lecture_wav(tmp_path / "talk.wav", 10), 0.5))
+    for place in ([], ["-o", "talk.md"]):
+        ended = videochat(tmp_path / "data", "transcribe", cut, *place)
+        assert ended.returncode == 1
+        assert "welcome" in ((tmp_path / "talk.md").read_text() if place else ended.stdout)
+        assert re.search(r"5 of its 10 seconds are missing.*\[media_cut_off\]$", ended.stderr.strip()), ended.stderr
+    assert "Incomplete: it ends at 0:00:0" in (tmp_path / "talk.md").read_text()
+
+
+def test_what_is_said_of_words_goes_with_them(tmp_path: Path) -> None:
+    """Who exports or asks is told of the basic recogniser and of what is missing, once each and not within the text."""
+    cut = str(cut_off(lecture_wav(tmp_path / "talk.wav", 10), 0.5))
+    asked = videochat(tmp_path / "data", "ask", cut, "What is welcome?")
+    assert asked.returncode == 0, asked.stderr
+    assert "[0:00:0" in asked.stdout
+    assert "[media_cut_off]" in asked.stderr
+    name = Path(cut).name
+    for command in (["export", name], ["export", name, "-f", "srt"], ["ask", name, "Who is welcome?"]):
+        read = videochat(tmp_path / "data", *command)
+        assert read.returncode == 0, read.stderr
+        assert read.stderr.count("Transcribed by the basic offline recogniser") == 1
+        assert "basic" not in read.stdout
+        if command[0] == "export":
+            assert re.search(r"Incomplete: it ends at 0:00:0\d; its .* has failed: .* missing", read.stderr)
+        else:
+            assert "Part of the recordings is not transcribed" in read.stderr
+    library = videochat(tmp_path / "data", "ask", "library", "Who is welcome?", "--json")
+    assert json.loads(library.stdout)["citations"]
+    assert library.stderr.startswith("Transcribed by the basic offline recogniser")
+
+
 def test_ask_answers_with_a_time_and_as_json(tmp_path: Path) -> None:
     """A question about a file that was never seen before transcribes it first."""
     recording = lecture_wav(tmp_path / "talk.wav", seconds=14)
-    done = videochat(tmp_path / "data", "ask", str(recording), "What catches the light of the sun?", "--json")
+    done = videochat(
+        tmp_path / "data", "ask", str(recording), "What catches the light of the sun?", "--json", STT__ENGINE="auto"
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert 10.5 <= answer["citations"][0]["start"] <= 13.7
+    assert done.stderr == "" or done.stderr.startswith("Transcribed by the basic offline recogniser")
     in_library = videochat(tmp_path / "data", "ask", "library", "Which colors do trees change to?")
     assert "[0:00:0" in in_library.stdout
 
@@ -66,15 +120,26 @@ def test_ask_answers_with_a_time_and_as_json(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["transcribe", "missing.mp4"], "There is no file missing.mp4. [not_found]"),
-        (["transcribe", "empty.mp4"], "[media_empty]"),
-        (["transcribe", "text.mp4"], "[media_unreadable]"),
+        (["transcribe", "."], ". is a folder"),
+        (["transcribe", "empty.mp4"], "empty.mp4: The file is empty. [media_empty]"),
+        (["transcribe", "text.mp4"], "videochat: text.mp4: "),
+        (
+            ["transcribe", "talk.wav", "--engine", "faster-whisper", "--model", "/nope"],
+            "The folder /nope holds no faster",
+        ),
         (["transcribe", "concat.mp4"], "[media_unreadable]"),
         (["transcribe", "https://example.invalid/talk"], "[unsupported]"),
         (["transcribe", "text.mp4", "-f", "docx"], "There is no format 'docx'"),
         (["transcribe", "talk.wav", "--language", "zh"], "STT__MODEL"),
         (["transcribe", "talk.wav", "--engine", "nonsense"], "there is no engine 'nonsense'"),
         (["ask", "med_unknown", "what?"], "[not_found]"),
+        (["ask", "missing.mp4", "what?"], "There is no file or recording missing.mp4; `videochat list` shows"),
+        (["ask", "https://example.invalid/talk", "what?"], "[unsupported]"),
+        (["ask", "talk.wav", " "], "[invalid]"),
+        (["ask", "talk.wav", "what? " * 1000], "[too_large]"),
         (["export", "med_unknown"], "[not_found]"),
+        (["export", "n" * 300], "[not_found]"),
+        (["export", "talk.wav"], "`videochat transcribe talk.wav` puts it there"),
         (["serve", "--host", "0.0.0.0"], "sign-in"),
     ],
 )
@@ -91,6 +156,33 @@ def test_bad_input_is_one_clear_line(tmp_path: Path, arguments: list[str], says:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("out", ["talk.wav", "other.wav", "talk.txt/x.txt"])
+@pytest.mark.parametrize("command", ["transcribe", "export"])
+def test_a_slip_of_the_output_costs_nothing(tmp_path: Path, command: str, out: str) -> None:
+    """The recording and its neighbour stay as they are, and the error comes before anything is read."""
+    talk = lecture_wav(tmp_path / "talk.wav", seconds=2)
+    (tmp_path / "other.wav").write_bytes(b"another recording")
+    (tmp_path / "talk.txt").write_text("a file")
+    if command == "export":
+        assert videochat(tmp_path / "data", "transcribe", "talk.wav").returncode == 0
+    before = talk.read_bytes()
+    done = videochat(tmp_path / "data", command, "talk.wav", "-o", out)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert out in done.stderr
+    assert talk.read_bytes() == before
+    assert (tmp_path / "other.wav").read_bytes() == b"another recording"
+    assert command == "export" or not list((tmp_path / "data").glob("blobs/**/*"))
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """Not even root may write into /sys; the advice is not about the data folder."""
+    lecture_wav(tmp_path / "talk.wav", seconds=2)
+    done = videochat(tmp_path / "data", "transcribe", "talk.wav", "-o", "/sys/new/talk.srt")
+    assert done.returncode == 1
+    assert "/sys/new/talk.srt cannot be written" in done.stderr
+    assert "DATA_DIR" not in done.stderr
+
+
 def test_a_port_in_use_and_a_wrong_setting_are_said(tmp_path: Path) -> None:
     """Neither starts half a service."""
     with socket.socket() as taken:
@@ -98,24 +190,60 @@ def test_a_port_in_use_and_a_wrong_setting_are_said(tmp_path: Path) -> None:
         taken.listen()
         done = videochat(tmp_path / "data", "serve", "--port", str(taken.getsockname()[1]))
     assert (done.returncode, "[port_in_use]" in done.stderr) == (1, True)
+    assert "SERVER__PORT=" in done.stderr  # --port cannot be given to `make serve`
     wrong = videochat(tmp_path / "data", "doctor", SERVER__PORT="99999")
     assert "Setting SERVER__PORT" in wrong.stderr
 
 
-def test_a_provider_that_cannot_be_reached_or_refuses_is_said(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_exist_is_a_problem(tmp_path: Path) -> None:
+    """With it every job fails, so doctor does not pass; the basic recogniser is only worth a hint."""
+    wrong = videochat(tmp_path / "data", "doctor", STT__ENGINE="whisper")
+    assert (wrong.returncode, bool(re.search(r"^problem +speech +whisper", wrong.stdout, re.MULTILINE))) == (1, True)
+    basic = videochat(tmp_path / "data", "doctor")
+    assert (basic.returncode, bool(re.search(r"^hint +speech +pocketsphinx", basic.stdout, re.MULTILINE))) == (0, True)
+
+
+def test_a_provider_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     """The answer is an error with a code, never an empty success."""
-    recording = lecture_wav(tmp_path / "talk.wav", seconds=4)
-    done = videochat(
-        tmp_path / "data", "ask", str(recording), "Which colors?",
-        AI__API_KEY="k", AI__BASE_URL="http://127.0.0.1:9/v1", AI__MAX_RETRIES="0",
-    )  # fmt: skip
+    done = _asked(tmp_path, "http://127.0.0.1:9/v1")
     assert (done.returncode, done.stdout) == (1, "")
     assert "[provider_unavailable]" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """The message names the setting to change."""
-    (tmp_path / "locked").mkdir(mode=0o500)
-    done = videochat(tmp_path / "locked" / "data", "doctor")
-    assert (done.returncode, "DATA_DIR" in done.stdout) == (1, True)
+async def test_a_key_that_the_provider_refuses_is_said(tmp_path: Path) -> None:
+    """A wrong key is named as such, with the setting to change, and neither the key nor the upstream's words are shown."""
+    async with stub_provider(Reply(status=401)) as stub:
+        done = await asyncio.to_thread(_asked, tmp_path, stub.base_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "set AI__API_KEY. [provider_denied]" in done.stderr
+    assert "wrong-key" not in done.stderr
+    assert "secret-key-in-upstream-message" not in done.stderr
+
+
+def _asked(tmp_path: Path, base_url: str) -> subprocess.CompletedProcess[str]:
+    recording = lecture_wav(tmp_path / "talk.wav", seconds=4)
+    return videochat(
+        tmp_path / "data", "ask", str(recording), "Which colors?",
+        AI__API_KEY="wrong-key", AI__BASE_URL=base_url, AI__MAX_RETRIES="0",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["transcribe", "talk.wav"], ["serve", "--port", "8765"]])
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, arguments: list[str]) -> None:
+    """Not even root may write into /sys: every command names the setting to change, in one line."""
+    lecture_wav(tmp_path / "talk.wav", seconds=2)
+    done = videochat(tmp_path / "unused", *arguments, DATA_DIR="/sys/videochat")
+    assert done.returncode == 1
+    assert "DATA_DIR" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """`config show` tells that keys are set and where the database is, and neither key nor password."""
+    secrets = {"AI__API_KEY": "sk-planted", "DATABASE__URL": "postgresql://me:planted-password@db.example/videochat"}
+    for arguments in (["config", "show"], ["config", "show", "--json"]):
+        shown = videochat(tmp_path / "data", *arguments, **secrets)
+        assert shown.returncode == 0
+        assert "postgresql://me:…@db.example/videochat" in shown.stdout.replace("\\u2026", "…")
+        assert "planted" not in shown.stdout + shown.stderr
+        assert "LOG__LEVEL = INFO" in shown.stdout or '"LOG__LEVEL": "INFO"' in shown.stdout  # not what commands log

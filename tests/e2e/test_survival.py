@@ -78,14 +78,40 @@ def test_a_killed_service_takes_its_children_along_and_resumes(serve: Callable[.
         assert texts(client, media)[: len(before)] == before
 
 
+def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_thaws(
+    serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    """A worker that stands still loses its windows to another; when it goes on it stops what it had begun, and nothing doubles."""
+    recording = lecture_wav(tmp_path / "talk.wav", seconds=60)
+    quick = {"JOBS__HEARTBEAT_SECONDS": "0.3", **SHORT_WINDOWS}
+    frozen = serve(**quick)
+    with frozen.client() as client:
+        media, job = upload(client, recording)
+        wait_for(client, job, lambda state: state["progress"] > 0.2)
+        (worker,) = frozen.children_named("worker")
+        os.kill(worker, signal.SIGSTOP)
+        serve(**quick)  # brings a worker of its own to the same queues
+        done = wait_for(client, job, lambda state: state["status"] == "completed")
+        after = texts(client, media)
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(2)
+        assert texts(client, media) == after
+        assert client.get(f"/api/jobs/{job}").json() == done
+        assert Path(f"/proc/{worker}").exists()
+        again, second = upload(client, lecture_wav(tmp_path / "next.wav", seconds=8))
+        wait_for(client, second, lambda state: state["status"] == "completed")
+    assert [n for n, _ in after] == list(range(len(after)))
+    assert again != media
+
+
 def test_cancel_ends_the_engine(serve: Callable[..., Service], tmp_path: Path) -> None:
     """After a cancel no engine process is left that works on the job, and what was published stays."""
     recording = lecture_wav(tmp_path / "talk.wav", seconds=60, times=3)
     service = serve(JOBS__FIRST_WINDOW_SECONDS="5", JOBS__WINDOW_SECONDS="120")
     with service.client() as client:
         media, job = upload(client, recording)
-        wait_for(client, job, lambda state: state["progress"] > 0.02)
-        engines = [pid for pid in service.children() if b"engine_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        wait_for(client, job, lambda state: state["progress"] > 0.1)  # both engines listen to long windows now
+        engines = service.children_named("videochat.transcripts.engine_child")
         assert engines
         assert client.post(f"/api/jobs/{job}/cancel").json()["status"] == "cancelled"
         deadline = time.monotonic() + 2
