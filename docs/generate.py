@@ -1,49 +1,41 @@
-"""Write docs/reference/settings.md from the settings themselves; with --check only say whether it is current."""
+"""Write the pages under docs/reference/ from the code itself; with --check only say which are stale."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from reference_pages import commands, http, openapi, settings
 
-from videochat.settings import Settings
-
-TARGET = Path(__file__).parent / "reference" / "settings.md"
-HEAD = """# Settings
-
-From the command line, the environment, `.env` or `videochat.toml`, strongest first. This page is generated: `make docs`.
-
-| name | default | meaning |
-|---|---|---|
-"""
+REFERENCE = Path(__file__).parent / "reference"
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings.page,
+    "commands.md": commands.page,
+    "http.md": http.page,
+    "openapi.json": openapi.page,
+}
 
 
-def rows(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Yield a table row for each setting."""
-    for name, field in section.model_fields.items():
-        default = field.default
-        if isinstance(default, BaseModel):
-            yield from rows(type(default), f"{prefix}{name.upper()}__")
-        else:
-            yield f"| `{prefix}{name.upper()}` | `{default}` | {_meaning(field)} |"
+def main(arguments: Sequence[str], folder: Path = REFERENCE) -> int:
+    """Return the exit status."""
+    if "--check" in arguments:
+        return check(folder)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+    return 0
 
 
-def _meaning(field: FieldInfo) -> str:
-    extra = field.json_schema_extra
-    reloadable = isinstance(extra, dict) and extra.get("reloadable")
-    return f"{field.description}{' Can be reloaded.' if reloadable else ''}".replace("|", "\\|")
+def check(folder: Path) -> int:
+    stale = [name for name, page in PAGES.items() if _written(folder / name) != page()]
+    for name in stale:
+        print(f"docs/reference/{name} is stale: make docs")
+    return 1 if stale else 0
 
 
-def page() -> str:
-    return HEAD + "\n".join(rows(Settings)) + "\n"
+def _written(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        sys.exit(
-            0 if TARGET.read_text(encoding="utf-8") == page() else "docs/reference/settings.md is stale: make docs"
-        )
-    TARGET.write_text(page(), encoding="utf-8")
+    sys.exit(main(sys.argv[1:]))
