@@ -49,7 +49,7 @@ serve: $(READY)
 
 test: $(READY)
 	@$(MAKE) --no-print-directory page || echo "The page could not be built; its tests are skipped."
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .
