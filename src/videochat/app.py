@@ -65,7 +65,7 @@ class App:
         room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
         engine = Engine(
             self.database, lambda task: PIPELINE[task.kind](steps, task), steps.fail,
-            {queue: room[queue] for queue in jobs.queues},
+            {queue: room[queue] for queue in jobs.queues}, self.feed.news,
             poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
         )  # fmt: skip
         chores = Chores(self.database, housekeeping(self.database, self.media, self.jobs, self.settings.retention))

@@ -169,7 +169,9 @@ class JobSettings(Section):
         description="Target length of later windows: who comes later waits that long for an engine.",
     )
     heartbeat_seconds: float = Field(1.0, gt=0, le=60, description="How often a worker says that it lives.")
-    poll_seconds: float = Field(0.2, gt=0, le=5, description="How often queues and leases are looked at.")
+    poll_seconds: float = Field(
+        0.5, gt=0, le=5, description="How often queues and leases are looked at when nothing new is heard."
+    )
 
 
 class RetentionSettings(Section):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -28,6 +29,7 @@ from videochat.jobs.control import SupersededError
 from videochat.jobs.job import Run
 from videochat.jobs.queues import Lease
 from videochat.jobs.task import Queue, Task
+from videochat.store.feed import within
 from videochat.store.session import Database
 
 log = structlog.get_logger(__name__)
@@ -38,15 +40,19 @@ FIRST_PAUSE = 1.0  # seconds; doubled with every failure
 NOT_YET_PAUSE = 2.0
 OUTAGE_PAUSE = 1.0
 IDLE_PAUSE = 1.0
+BREATH = 0.05  # between two looks at the books, however much is committed
+DROPPED_SECONDS = 1.0  # taking and working do not begin at the same moment
 
 Work = Callable[[Task], Awaitable[None]]
 Fail = Callable[[Run, str, str], Awaitable[None]]
+News = Callable[[], AbstractContextManager[asyncio.Event]]
 
 
 class Engine:
     """Works on tasks in this process: at most `room[queue]` of each queue at a time.
 
-    `work` does a task, `fail` ends its job with a code and a reason. A task gets `limit_seconds`.
+    `work` does a task, `fail` ends its job with a code and a reason. A task gets `limit_seconds`. `news` is set after each
+    commit; without any, queues and books are looked at every `poll_seconds`.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Engine:
         work: Work,
         fail: Fail,
         room: Mapping[Queue, int],
+        news: News,
         *,
         poll_seconds: float,
         limit_seconds: float,
@@ -63,13 +70,14 @@ class Engine:
         self._work = work
         self._fail = fail
         self._room = room
+        self._news = news
         self._poll_seconds = poll_seconds
         self._limit_seconds = limit_seconds
         self._worker: str
         self._loops: list[asyncio.Task[None]] = []
         self._running: dict[Lease, asyncio.Task[None]] = {}
         self._recording: set[Lease] = set()
-        self._dropped: set[Lease] = set()
+        self._dropped: dict[Lease, float] = {}  # and since when
 
     @property
     def busy(self) -> int:
@@ -97,17 +105,19 @@ class Engine:
 
     async def _take_from(self, queue: Queue, room: int) -> None:
         free = asyncio.Semaphore(room)
-        while True:
-            await free.acquire()
-            task = await self._next(queue)
-            doing = asyncio.create_task(self._do(task), name=task.id)
-            lease = Lease(task.id, task.tries)
-            self._running[lease] = doing
-            doing.add_done_callback(partial(self._ended, lease, free))
+        with self._news() as news:
+            while True:
+                await free.acquire()
+                task = await self._next(queue, news)
+                doing = asyncio.create_task(self._do(task), name=task.id)
+                lease = Lease(task.id, task.tries)
+                self._running[lease] = doing
+                doing.add_done_callback(partial(self._ended, lease, free))
 
-    async def _next(self, queue: Queue) -> Task:
+    async def _next(self, queue: Queue, news: asyncio.Event) -> Task:
         """Wait for the next task whose turn it is."""
         while True:
+            news.clear()
             pause = self._poll_seconds
             try:
                 if task := await self._taken(queue):
@@ -115,7 +125,7 @@ class Engine:
             except VideoChatError as error:
                 log.warning("queue.unreachable", queue=queue, code=error.reason)
                 pause = OUTAGE_PAUSE
-            await asyncio.sleep(pause)
+            await within(news, pause)
 
     async def _taken(self, queue: Queue) -> Task | None:
         now = datetime.now(UTC)
@@ -184,14 +194,17 @@ class Engine:
             await queues.put_back(session, self._worker, task, not_before, failed=failed)
 
     async def _keep_to_the_books(self) -> None:
-        """Compare what we hold by the books with what we do, several times a second: a cancel takes effect that soon."""
-        while True:
-            await asyncio.sleep(self._poll_seconds if self._running else IDLE_PAUSE)
-            try:
-                await self._compare()
-            except VideoChatError as error:
-                log.warning("leases.unreadable", code=error.reason)
-                await asyncio.sleep(OUTAGE_PAUSE)
+        """Compare what we hold by the books with what we do whenever there are news: a cancel takes effect that soon."""
+        with self._news() as news:
+            while True:
+                await within(news, self._poll_seconds if self._running else IDLE_PAUSE)
+                news.clear()
+                try:
+                    await self._compare()
+                except VideoChatError as error:
+                    log.warning("leases.unreadable", code=error.reason)
+                    await asyncio.sleep(OUTAGE_PAUSE)
+                await asyncio.sleep(BREATH)
 
     async def _compare(self) -> None:
         doing = dict(self._running)
@@ -199,13 +212,13 @@ class Engine:
             held = await queues.leases(session, self._worker)
         for lease in doing.keys() - held - self._recording:
             doing[lease].cancel()
-        # Twice in a row, because taking and working do not begin at the same moment.
+        now = asyncio.get_running_loop().time()
         dropped = held - doing.keys() - self._running.keys() - self._recording
-        if lost := dropped & self._dropped:
+        self._dropped = {lease: self._dropped.get(lease, now) for lease in dropped}
+        if lost := {lease for lease, since in self._dropped.items() if now - since >= DROPPED_SECONDS}:
             log.warning("leases.dropped", tasks=sorted(lease.task_id for lease in lost))
             async with self._database.write() as session:
                 await queues.release(session, self._worker, lost)
-        self._dropped = dropped - lost
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.jobs.job import PRIORITIES, Job, Priority
 from videochat.jobs.task import Queue, Task
+from videochat.store import events
 from videochat.store.tables import ShareRow, TaskRow, WorkerRow
 from videochat.store.upsert import upsert
 
@@ -41,6 +42,7 @@ async def offer(session: AsyncSession, job: Job, task: Task, now: datetime) -> N
     values |= {"queue": task.queue, "owner": job.owner, "priority": PRIORITIES.index(job.priority)}
     statement = upsert(session, TaskRow).values(**values, not_before=AT_ONCE, created_at=now, worker=None)
     await session.execute(statement.on_conflict_do_nothing())
+    await events.ring(session)
 
 
 async def _join(session: AsyncSession, owner: str) -> None:
@@ -125,6 +127,7 @@ async def has_orphans(session: AsyncSession, dead: Collection[str]) -> bool:
 async def release_of_dead(session: AsyncSession, dead: Collection[str]) -> list[str]:
     """Give back the tasks of these workers, and of those that nobody knows, and return the tasks' ids."""
     freed = update(TaskRow).where(*_orphaned(dead)).values(worker=None)
+    await events.ring(session)
     return list(await session.scalars(freed.returning(TaskRow.id)))
 
 

@@ -19,6 +19,7 @@ from videochat.store.tables import EventRow
 # Any fixed number will do: it names the lock that event writers share ("vcev").
 EVENT_LOCK = 0x76636576
 CHANNEL = "videochat_events"  # on which PostgreSQL tells of commits
+SILENT = "-"  # the stream of commits that have no event
 PAGE = 500
 
 
@@ -52,10 +53,16 @@ async def append(session: AsyncSession, stream: str, kind: str, data: dict[str, 
     """Add an event to the caller's transaction; followers see it after the commit. Append last: it may take a lock."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
-        await session.execute(text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": stream})
+    await ring(session, stream)
     await session.execute(
         insert(EventRow).values(stream=stream, owner=owner, type=kind, data=data, at=datetime.now(UTC))
     )
+
+
+async def ring(session: AsyncSession, stream: str = SILENT) -> None:
+    """Let all processes know once the caller's transaction is committed; SQLite's see every commit by themselves."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": stream})
 
 
 async def forget(session: AsyncSession, stream: str, kind: str) -> None:

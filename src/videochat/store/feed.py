@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,14 +26,14 @@ OUTAGE_SECONDS = 1.0
 
 @dataclass(eq=False, slots=True)
 class _Reader:
-    source: Source
+    source: Source | None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class EventFeed:
     """Follows the event table for everyone in this process."""
 
-    def __init__(self, database: Database, poll_seconds: float = 0.1) -> None:
+    def __init__(self, database: Database, poll_seconds: float = 0.02) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
         self._readers: set[_Reader] = set()
@@ -56,20 +57,26 @@ class EventFeed:
         It ends when this process is about to: another one goes on from the last id.
         Of states that wait for the reader only the last of each stream is told.
         """
-        reader = _Reader(source)
-        self._readers.add(reader)
-        self._keep_watch()
-        try:
+        with self.news(source) as news:
             while not self._ending:
-                reader.changed.clear()
+                news.clear()
                 found = await self.page(after, source)
                 for event in latest(found):
                     yield event
                 after = found[-1].id if found else after
-                if len(found) < PAGE and not await _within(reader.changed, idle_seconds):
+                if len(found) < PAGE and not await within(news, idle_seconds):
                     yield None
                 if isinstance(source, Everything):
                     await asyncio.sleep(BATCH_SECONDS)
+
+    @contextmanager
+    def news(self, source: Source | None = None) -> Iterator[asyncio.Event]:
+        """Give an event that is set after each commit that may concern the source (None: any), of whatever process."""
+        reader = _Reader(source)
+        self._readers.add(reader)
+        self._keep_watch()
+        try:
+            yield reader.changed
         finally:
             self._readers.discard(reader)
             if not self._readers:
@@ -78,7 +85,7 @@ class EventFeed:
     def poke(self, stream: str | None = None) -> None:
         """Tell readers of this process that something was committed (None: anywhere), so that they need not wait."""
         for reader in self._readers:
-            if stream is None or concerns(reader.source, stream):
+            if stream is None or reader.source is None or concerns(reader.source, stream):
                 reader.changed.set()
 
     def end(self) -> None:
@@ -120,10 +127,11 @@ def latest(found: Sequence[Event]) -> list[Event]:
     return [event for event in found if event.type not in SNAPSHOTS or last[event.stream] == event.id]
 
 
-async def _within(changed: asyncio.Event, seconds: float) -> bool:
+async def within(news: asyncio.Event, seconds: float) -> bool:
+    """Wait for news for so long, and say whether there are any."""
     try:
         async with asyncio.timeout(seconds):
-            await changed.wait()
+            await news.wait()
     except TimeoutError:
         return False
     return True

@@ -21,7 +21,8 @@ from videochat.jobs import control, engine, queues
 from videochat.jobs.engine import Engine
 from videochat.jobs.job import Run
 from videochat.jobs.task import Task
-from videochat.store.session import Database
+from videochat.store.feed import EventFeed
+from videochat.store.session import Database, open_database
 from work import add_job, add_windows, job_now, take, tasks_left
 
 POLL = 0.02
@@ -66,15 +67,18 @@ class Notes:
 
 
 @asynccontextmanager
-async def working(notes: Notes, name: str = "w1", room: int = 2) -> AsyncIterator[Engine]:
+async def working(notes: Notes, name: str = "w1", room: int = 2, **limits: float) -> AsyncIterator[Engine]:
+    feed = EventFeed(notes.database)
     running = Engine(
-        notes.database, notes.work, notes.fail, {"decode": 1, "transcribe": room}, poll_seconds=POLL, limit_seconds=5
-    )
+        notes.database, notes.work, notes.fail, {"decode": 1, "transcribe": room}, feed.news,
+        **{"poll_seconds": POLL, "limit_seconds": 5.0, **limits},
+    )  # fmt: skip
     running.start(name)
     try:
         yield running
     finally:
         await running.stop()
+        await feed.close()
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10) -> None:
@@ -93,7 +97,7 @@ async def empty(database: Database) -> bool:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses short, which in life give a broken thing time to recover."""
-    for pause in ("FIRST_PAUSE", "NOT_YET_PAUSE", "OUTAGE_PAUSE", "IDLE_PAUSE"):
+    for pause in ("FIRST_PAUSE", "NOT_YET_PAUSE", "OUTAGE_PAUSE", "IDLE_PAUSE", "DROPPED_SECONDS"):
         monkeypatch.setattr(engine, pause, 0.02)
 
 
@@ -108,6 +112,22 @@ async def test_each_task_is_done_once_by_several_engines(database: Database, not
     async with working(notes, "w1"), working(notes, "w2"), working(notes, "w3"):
         await until(lambda: empty(database))
     assert sorted(notes.done) == sorted(["decode 0", *(f"window {n}" for n in range(40))])
+
+
+async def test_nobody_waits_for_a_look(database: Database, notes: Notes) -> None:
+    """A task that another process offers is begun, and one that it takes away is left, long before the next regular look."""
+    elsewhere = open_database(database.engine.url.render_as_string(hide_password=False))
+    notes.hold.clear()
+    async with working(notes, poll_seconds=60):
+        await asyncio.sleep(0.2)
+        job = await add_job(elsewhere, "a")
+        await until(lambda: notes.at_once == 1, seconds=2)
+        await add_windows(elsewhere, job, 0)
+        await until(lambda: notes.at_once == 2, seconds=2)
+        async with elsewhere.write() as session:
+            await control.end(session, job, "cancelled")
+        await until(lambda: notes.interrupted == 2, seconds=2)
+    await elsewhere.close()
 
 
 async def test_each_queue_has_its_room(database: Database, notes: Notes) -> None:
@@ -175,10 +195,8 @@ async def test_a_step_that_hangs_is_interrupted(database: Database, notes: Notes
     """After its time limit a task counts as failed, and its engine has been told to stop."""
     await add_job(database, "a")
     notes.hold.clear()
-    running = Engine(database, notes.work, notes.fail, {"decode": 1}, poll_seconds=POLL, limit_seconds=0.05)
-    running.start("w1")
-    await until(lambda: bool(notes.failed))
-    await running.stop()
+    async with working(notes, limit_seconds=0.05):
+        await until(lambda: bool(notes.failed))
     assert (notes.failed, notes.interrupted) == (["step_timeout"], 3)
 
 
