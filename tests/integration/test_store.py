@@ -65,6 +65,27 @@ async def test_a_failed_block_leaves_nothing(database: Database) -> None:
         assert await artefacts.get(session, "k") is None
 
 
+async def test_who_is_cancelled_leaves_no_lock(database: Database) -> None:
+    """Whenever a writer is cancelled, also between a statement and its rows, the next one can write at once."""
+    async with database.write() as session:
+        await artefacts.put(session, "k", "test", {})
+
+    async def write() -> None:
+        while True:
+            async with database.write() as session:
+                touched = await session.execute(text("UPDATE artefacts SET kind = kind RETURNING key"))
+                assert touched.all() == [("k",)]
+
+    for turn in range(60):
+        writers = [asyncio.create_task(write()) for _ in range(4)]
+        await asyncio.sleep(turn * 0.0005)
+        for writer in writers:
+            writer.cancel()
+        await asyncio.wait(writers)
+        async with asyncio.timeout(10), database.write() as session:
+            await session.execute(text("UPDATE artefacts SET kind = kind"))
+
+
 async def test_the_first_artefact_wins(database: Database) -> None:
     """A second value for a known key is ignored, not an error."""
     for value in ({"n": 1}, {"n": 2}):

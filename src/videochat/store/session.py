@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -139,13 +140,27 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
     )
 
 
+class SqliteConnection(sqlite3.Connection):
+    """Rolls back when it is closed.
+
+    Who is cancelled between a statement and its rows leaves a statement that is not at its end. SQLite then keeps a closed
+    connection, its transaction and the lock of all writers until the cursor is forgotten, which a traceback may put off for
+    ever: https://www.sqlite.org/c3ref/close.html, "zombie".
+    """
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _sqlite_engine(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise from_os_error(error, "opening the database") from error
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, connect_args={"factory": SqliteConnection})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
