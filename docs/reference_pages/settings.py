@@ -14,7 +14,14 @@ From the command line, the environment, `.env`, files in the folder `SECRETS_DIR
 are those of the environment, and so are those of the files in `SECRETS_DIR` (`/run/secrets/AI__API_KEY`);
 in `videochat.toml` what stands before `__` is a table: `STT__ENGINE` is `engine` under `[stt]`. `videochat config show`
 prints what is in force, `videochat config check` what is wrong with it, and `videochat config template` a `videochat.toml`
-to begin with. This page is generated: `make docs`.
+to begin with.
+
+What is marked with ↻ can change while the service runs: in its file, which is looked at every second (or at once on
+SIGHUP), or with `PUT /api/ops/settings/NAME`, which wins over all of them until it is reset with `DELETE`. Every process of a
+cluster has the change within two seconds. What is invalid is refused as a whole, logged, and counted in
+`videochat_settings_reloads_total`. Everything else needs a restart; `GET /api/ops/settings` says what waits for one.
+
+This page is generated: `make docs`.
 
 """
 
@@ -30,4 +37,5 @@ def _rows(section: Schema, document: Schema, prefix: str = "") -> Iterator[tuple
         if "$ref" in schema:
             yield from _rows(document["$defs"][referred(schema)], document, f"{name}__")
         else:
-            yield code(name), kind_if_set(schema), default(schema), prose(schema.get("description", ""))
+            mark = "↻ " if schema.get("reloadable") else ""
+            yield code(name), kind_if_set(schema), default(schema), f"{mark}{prose(schema.get('description', ''))}"

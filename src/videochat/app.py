@@ -21,12 +21,15 @@ from videochat.jobs.task import Queue
 from videochat.jobs.worker import Worker
 from videochat.media.media import Limits
 from videochat.media.service import MediaService
+from videochat.ops.live import LiveSettings
+from videochat.ops.logging import configure_logging
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.blob import Blobs
 from videochat.store.feed import EventFeed
+from videochat.store.keeper import Read, SettingsKeeper
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
 from videochat.store.work import Workplace
@@ -40,7 +43,8 @@ from videochat.transcripts.service import TranscriptService
 class App:
     """Everything that the doors need, built once for a process."""
 
-    settings: Settings
+    live: LiveSettings
+    keeper: SettingsKeeper
     database: Database
     blobs: Blobs
     space: Space
@@ -53,6 +57,11 @@ class App:
     jobs: JobService
     chooser: EngineChooser
     host: EngineHost
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.live.current
 
     def worker(self) -> Worker:
         """Build this process's worker; there can be one at a time."""
@@ -73,19 +82,24 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Build the App on a migrated database and let go of everything at the end."""
+async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterator[App]:
+    """Build the App on a migrated database and let go of everything at the end.
+
+    `read` reads the settings anew when their sources change; without it they stay as they are.
+    """
     await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
-        app = _build(settings, database)
-        for part in (app.feed, app.media, app.host, app.answers):
+        app = _build(settings, database, read or (lambda: settings))
+        for part in (app.feed, app.media, app.host, app.answers, app.keeper):
             stack.push_async_callback(part.close)
         yield app
 
 
-def _build(settings: Settings, database: Database) -> App:
+def _build(settings: Settings, database: Database, read: Read) -> App:
+    live = LiveSettings(settings)
+    metrics = Metrics()
     feed = EventFeed(database)
     space = Space(settings.data_dir, settings.storage.reserve_bytes)
     uploads = settings.data_dir / "uploads"
@@ -93,12 +107,13 @@ def _build(settings: Settings, database: Database) -> App:
     passages = PassageService(database)
     children = {"LOG__LEVEL": settings.log.level, "LOG__FORMAT": settings.log.format}
     host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
-    return App(
-        settings=settings,
+    app = App(
+        live=live,
+        keeper=SettingsKeeper(live, read, database, feed, metrics),
         database=database,
         blobs=blobs,
         feed=feed,
-        metrics=Metrics(),
+        metrics=metrics,
         space=space,
         media=MediaService(database, blobs, Limits.of(settings), uploads, space),
         transcripts=TranscriptService(database, host),
@@ -111,6 +126,17 @@ def _build(settings: Settings, database: Database) -> App:
         ),
         host=host,
     )
+    live.watch(partial(_take_up, app))
+    return app
+
+
+def _take_up(app: App, before: Settings, now: Settings) -> None:
+    """Let the services have the settings that changed while they run; the others ask for them each time."""
+    if now.ai != before.ai:  # first, because it may be refused
+        app.answers.use(load_provider(now.provider, now.ai), now.ai)
+    app.media.limit(Limits.of(now))
+    if now.log != before.log:
+        configure_logging(now.log.level, now.log.format)
 
 
 def open_blobs(url: str, workplace: Workplace) -> Blobs:

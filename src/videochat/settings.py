@@ -288,6 +288,13 @@ def secrets_source(settings: type[BaseSettings] = Settings) -> NestedSecretsSett
     return NestedSecretsSettingsSource(SecretsSettingsSource(settings), secrets_dir=folder, secrets_dir_missing="error")
 
 
+def source_files(settings: Settings) -> Iterator[Path]:
+    """Yield the files that settings may come from, there or not."""
+    yield from (Path(".env"), Path("videochat.toml"))
+    if settings.secrets_dir is not None and settings.secrets_dir.is_dir():
+        yield from sorted(settings.secrets_dir.iterdir())
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from every source; overrides come from the command line and win.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
@@ -57,6 +58,14 @@ class AnswerService:
         self._feed = feed
         self._ai = ai
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._retired: set[asyncio.Task[None]] = set()
+
+    def use(self, provider: Provider, ai: AiSettings) -> None:
+        """Have answers from now on written by this provider; the one before is closed when its last answer has ended."""
+        before, self.provider, self._ai = self.provider, provider, ai
+        retiring = asyncio.create_task(_retire(before, [*self._running.values()]), name="provider-retiring")
+        self._retired.add(retiring)
+        retiring.add_done_callback(self._retired.discard)
 
     async def ask(
         self, actor: Actor, question: str, media: list[str] | None = None, conversation: str | None = None
@@ -221,8 +230,14 @@ class AnswerService:
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._retired, return_exceptions=True)
         await self.provider.close()
+
+
+async def _retire(provider: Provider, answers: Sequence[asyncio.Task[None]]) -> None:
+    if answers:
+        await asyncio.wait(answers)
+    await provider.close()
 
 
 def checked_question(question: str) -> str:

@@ -9,7 +9,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
 from types import FrameType
 from typing import Annotated, Any
 
@@ -24,6 +26,7 @@ from videochat.jobs.worker import alive_workers
 from videochat.ops.logging import configure_logging
 from videochat.ops.production import check_production, is_loopback, unguarded
 from videochat.settings import Settings, load_settings
+from videochat.store.keeper import Read
 from videochat.web.page import FOLDER as PAGE
 from videochat.web.server import create_api
 
@@ -44,10 +47,8 @@ def serve(
 ) -> None:
     """Serve the page and the API, with a worker that is started and supervised."""
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    settings = load_settings(**({"server": given} if given else {}))
-    check_production(settings)
-    configure_logging(settings.log.level, settings.log.format)
-    run(_serve(settings, with_worker=not no_worker))
+    read = partial(load_settings, **({"server": given} if given else {}))
+    run(_serve(_fit(read), read, with_worker=not no_worker))
 
 
 def worker(
@@ -58,15 +59,30 @@ def worker(
     """Work on jobs until stopped; many workers may share one database."""
     given: dict[str, Any] = {"concurrency": concurrency, "queues": queues and queues.split(",")}
     chosen = {name: value for name, value in given.items() if value is not None}
-    settings = load_settings(**({"jobs": chosen} if chosen else {}))
+    read = partial(load_settings, **({"jobs": chosen} if chosen else {}))
+    run(_work(_fit(read), read, supervised=supervised))
+
+
+def _fit(read: Read) -> Settings:
+    """Return the settings when they are fit for this environment, with the log as they say."""
+    settings = read()
     check_production(settings)
     configure_logging(settings.log.level, settings.log.format)
-    run(_work(settings, supervised=supervised))
+    return settings
 
 
-async def _serve(settings: Settings, *, with_worker: bool) -> None:
+@asynccontextmanager
+async def _kept_app(settings: Settings, read: Read) -> AsyncIterator[App]:
+    """Open an App that keeps up with its settings, and reads them anew on SIGHUP."""
+    async with open_app(settings, read) as app:
+        await app.keeper.start()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.keeper.reload)
+        yield app
+
+
+async def _serve(settings: Settings, read: Read, *, with_worker: bool) -> None:
     listener = _listen(settings)
-    async with open_app(settings) as app:
+    async with _kept_app(settings, read) as app:
         config = uvicorn.Config(
             create_api(app), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5,
             timeout_keep_alive=30,
@@ -192,9 +208,9 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def _work(settings: Settings, *, supervised: bool) -> None:
+async def _work(settings: Settings, read: Read, *, supervised: bool) -> None:
     stop = _stop_signal(settings.jobs.drain_seconds, supervised=supervised)
-    async with open_app(settings) as app:
+    async with _kept_app(settings, read) as app:
         worker = app.worker()
         await worker.start()
         app.media.keep_decoder_ready()

@@ -47,6 +47,10 @@ class MediaService:
     async def close(self) -> None:
         await self._decoders.close()
 
+    def limit(self, limits: Limits) -> None:
+        """Let these limits count from now on."""
+        self._limits = limits
+
     def receiver(self, actor: Actor, size: int | None = None) -> Receiver:  # noqa: ARG002  # quotas will need the actor
         """Return what takes the chunks of one upload of this declared size (bytes). Raises TooLargeError, StorageFullError."""
         return Receiver(self._uploads, max_bytes=self._limits.max_bytes, space=self._space, size=size)

@@ -30,6 +30,10 @@ class Metrics:
         )
         self.answers = Counter("videochat_answers", "Answers given.", ["provider", "status"], registry=registry)
 
+        self.settings_reloads = Counter(
+            "videochat_settings_reloads", "Changes of the settings, taken or refused.", ["outcome"], registry=registry
+        )
+
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self.registry)

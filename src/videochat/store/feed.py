@@ -33,7 +33,7 @@ class _Reader:
 class EventFeed:
     """Follows the event table for everyone in this process."""
 
-    def __init__(self, database: Database, poll_seconds: float = 0.02) -> None:
+    def __init__(self, database: Database, poll_seconds: float = 0.05) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
         self._readers: set[_Reader] = set()

@@ -236,3 +236,27 @@ class SystemOut(Body):
 class HealthReport(Body):
     status: Literal["ok", "unavailable"]
     components: dict[str, Any]
+
+
+class SettingOut(Body):
+    name: str
+    value: Any = Field(description="What is in force here; of a secret always null.")
+    is_set: bool = Field(description="Whether a secret has a value; of others whether it is not null.")
+    source: Literal["default", "configured", "changed"] = Field(
+        description="Nobody set it, a source does (file, environment, command line), or it was changed over this API."
+    )
+    reloadable: bool = Field(description="Whether it can change while the service runs.")
+    secret: bool
+    description: str
+    form: dict[str, Any] = Field(description="JSON schema of its values.")
+    changed_at: str | None
+    changed_by: str | None
+
+
+class SettingsOut(Body):
+    items: list[SettingOut]
+    waiting: list[str] = Field(description="What was changed in its source and waits for a restart of this process.")
+
+
+class SettingIn(Body):
+    value: Any
