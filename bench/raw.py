@@ -66,7 +66,7 @@ SETTINGS = {
 }
 SIDES = {
     "two": {"JOBS__CONCURRENCY": "2", "JOBS__WINDOW_SECONDS": "60"},
-    "one": {"JOBS__CONCURRENCY": "1", "JOBS__WINDOW_SECONDS": "60"},
+    "one": {"JOBS__CONCURRENCY": "1"},
     "two_default": {"JOBS__CONCURRENCY": "2"},
 }
 

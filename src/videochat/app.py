@@ -28,6 +28,7 @@ from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.blob import Blobs
+from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.keeper import Read, SettingsKeeper
 from videochat.store.migrate import migrate
@@ -74,7 +75,7 @@ class App:
         room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
         engine = Engine(
             self.database, lambda task: PIPELINE[task.kind](steps, task), steps.fail,
-            {queue: room[queue] for queue in jobs.queues}, self.feed.news,
+            {queue: room[queue] for queue in jobs.queues}, partial(self.feed.news, TASKS),
             poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
         )  # fmt: skip
         chores = Chores(self.database, housekeeping(self.database, self.media, self.jobs, self.settings.retention))

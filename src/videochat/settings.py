@@ -170,7 +170,7 @@ class JobSettings(Section):
     )
     heartbeat_seconds: float = Field(1.0, gt=0, le=60, description="How often a worker says that it lives.")
     poll_seconds: float = Field(
-        0.5, gt=0, le=5, description="How often queues and leases are looked at when nothing new is heard."
+        1.0, gt=0, le=5, description="How often queues and leases are looked at when nothing new is heard."
     )
 
 

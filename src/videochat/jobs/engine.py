@@ -51,8 +51,8 @@ News = Callable[[], AbstractContextManager[asyncio.Event]]
 class Engine:
     """Works on tasks in this process: at most `room[queue]` of each queue at a time.
 
-    `work` does a task, `fail` ends its job with a code and a reason. A task gets `limit_seconds`. `news` is set after each
-    commit; without any, queues and books are looked at every `poll_seconds`.
+    `work` does a task, `fail` ends its job with a code and a reason. A task gets `limit_seconds`. `news` is set when tasks
+    were offered or taken away; without any, queues and books are looked at every `poll_seconds`.
     """
 
     def __init__(

@@ -134,6 +134,7 @@ async def release_of_dead(session: AsyncSession, dead: Collection[str]) -> list[
 async def remove(session: AsyncSession, job_id: str) -> None:
     """Take all tasks of the job away, from workers too: they notice at their next look."""
     await session.execute(delete(TaskRow).where(TaskRow.job_id == job_id))
+    await events.ring(session)
 
 
 async def prioritise(session: AsyncSession, job_id: str, priority: Priority) -> None:

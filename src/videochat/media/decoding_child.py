@@ -6,6 +6,7 @@ end, speech, file}}` for each window, then `{"report": {…}}`. Either may end w
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -20,6 +21,8 @@ from videochat.media.container import decode, probe, write_flac
 from videochat.media.media import AudioReport, Cutting, Limits
 from videochat.ops.serving import Message, serve
 
+# Somebody waits for the first window; after it engines that listen go before a decoder that is far ahead of them.
+LATER_NICENESS = 5
 MEMORY_BYTES = 4 * 1024**3  # of address space; decoding takes about a tenth of it
 
 
@@ -46,6 +49,8 @@ def _decode(path: str, folder: str, cutting: Message, limits: Message) -> Iterat
     count = 0
     for window in _windows(decoding, cutter, peaks):
         yield _written(window, Path(folder))
+        if not count:
+            os.nice(LATER_NICENESS)
         count += 1
     found = decoding.report
     yield {

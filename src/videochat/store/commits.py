@@ -21,9 +21,9 @@ RECONNECT_SECONDS = 1.0
 
 
 async def committed(database: Database, poll_seconds: float) -> AsyncGenerator[str | None]:
-    """Yield the stream of each committed event, for ever; None means that any stream may have changed.
+    """Yield the stream of each committed event and the name of each bell that was rung, for ever.
 
-    What is committed without an event, like a task that waits, is told as `events.SILENT`.
+    None means that any of them may have been.
     """
     source = _told(database) if database.dialect == "postgresql" else _asked(database, poll_seconds)
     async with aclosing(source) as streams:
@@ -32,33 +32,46 @@ async def committed(database: Database, poll_seconds: float) -> AsyncGenerator[s
 
 
 async def _asked(database: Database, poll_seconds: float) -> AsyncGenerator[str | None]:
-    async with database.read() as session:
-        seen = await events.newest(session)
-    with closing(sqlite3.connect(str(database.engine.url.database), timeout=0)) as connection:
-        version = _version(connection)
-        yield None  # for what was committed before we looked
+    with closing(_Look(str(database.engine.url.database))) as look:
         while True:
-            await asyncio.sleep(poll_seconds)
-            earlier, version = version, _version(connection)
-            if earlier == version is not None:
-                continue
-            async with database.read() as session:
-                streams = await events.streams_after(session, seen)
-                seen = max(seen, await events.newest(session))
-            for stream in streams or [events.SILENT]:
+            for stream in look.news():
                 yield stream
+            await asyncio.sleep(poll_seconds)
 
 
-def _version(connection: sqlite3.Connection) -> int | None:
-    """Return a number that changes with each commit of another connection; None when it cannot be told just now.
+class _Look:
+    """Looks into a SQLite file for what others committed. It takes microseconds, so there is no need for a thread."""
 
-    It lies in memory that all processes share, https://www.sqlite.org/pragma.html#pragma_data_version, so there is no need
-    for a thread.
-    """
-    try:
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
-    except sqlite3.OperationalError:
-        return None
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(path, timeout=0)
+        self._version: int | None = None
+        self._seen = self._rung = 0
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def news(self) -> list[str | None]:
+        """Return what has news since the last time, at first anything."""
+        try:
+            return self._news()
+        except sqlite3.OperationalError:  # a file that is locked for a moment
+            return [None]
+
+    def _news(self) -> list[str | None]:
+        # A number in shared memory: https://www.sqlite.org/pragma.html#pragma_data_version
+        earlier, self._version = self._version, self._one("PRAGMA data_version")
+        if earlier == self._version:
+            return []
+        seen, self._seen = self._seen, self._one("SELECT coalesce(max(id), 0) FROM events")
+        rung, self._rung = self._rung, self._one(f"PRAGMA {events.BELL_COUNT}")
+        if earlier is None:
+            return [None]
+        rows = self._connection.execute("SELECT DISTINCT stream FROM events WHERE id > ?", (seen,)).fetchall()
+        return [*(stream for (stream,) in rows), *([events.TASKS] if self._rung != rung else [])]
+
+    def _one(self, query: str) -> int:
+        (number,) = self._connection.execute(query).fetchone()
+        return int(number)
 
 
 async def _told(database: Database) -> AsyncGenerator[str | None]:

@@ -19,7 +19,8 @@ from videochat.store.tables import EventRow
 # Any fixed number will do: it names the lock that event writers share ("vcev").
 EVENT_LOCK = 0x76636576
 CHANNEL = "videochat_events"  # on which PostgreSQL tells of commits
-SILENT = "-"  # the stream of commits that have no event
+TASKS = "tasks"  # the bell for what waits in queues, of which there are no events
+BELL_COUNT = "user_version"  # where SQLite counts how often it was rung
 PAGE = 500
 
 
@@ -53,16 +54,23 @@ async def append(session: AsyncSession, stream: str, kind: str, data: dict[str, 
     """Add an event to the caller's transaction; followers see it after the commit. Append last: it may take a lock."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
-    await ring(session, stream)
+        await _notify(session, stream)
     await session.execute(
         insert(EventRow).values(stream=stream, owner=owner, type=kind, data=data, at=datetime.now(UTC))
     )
 
 
-async def ring(session: AsyncSession, stream: str = SILENT) -> None:
-    """Let all processes know once the caller's transaction is committed; SQLite's see every commit by themselves."""
+async def ring(session: AsyncSession) -> None:
+    """Ring the bell `TASKS` in all processes once the caller's transaction is committed."""
     if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": stream})
+        await _notify(session, TASKS)
+        return
+    rung = await session.scalar(text(f"PRAGMA {BELL_COUNT}")) or 0
+    await session.execute(text(f"PRAGMA {BELL_COUNT} = {(rung + 1) % 2**31}"))
+
+
+async def _notify(session: AsyncSession, stream: str) -> None:
+    await session.execute(text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": stream})
 
 
 async def forget(session: AsyncSession, stream: str, kind: str) -> None:
@@ -90,8 +98,3 @@ async def page(session: AsyncSession, after: int, source: Source) -> list[Event]
         topics = [EventRow.stream.startswith(f"{topic}:") for topic in source.topics]
         query = query.where(EventRow.owner == source.owner, or_(*topics))
     return [Event(*row) for row in await session.execute(query.order_by(EventRow.id).limit(PAGE))]
-
-
-async def streams_after(session: AsyncSession, after: int) -> list[str]:
-    """Return the streams in which something happened after the event of this id."""
-    return list(await session.scalars(select(EventRow.stream).where(EventRow.id > after).distinct()))

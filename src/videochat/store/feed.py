@@ -26,7 +26,7 @@ OUTAGE_SECONDS = 1.0
 
 @dataclass(eq=False, slots=True)
 class _Reader:
-    source: Source | None
+    source: Source
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -70,8 +70,8 @@ class EventFeed:
                     await asyncio.sleep(BATCH_SECONDS)
 
     @contextmanager
-    def news(self, source: Source | None = None) -> Iterator[asyncio.Event]:
-        """Give an event that is set after each commit that may concern the source (None: any), of whatever process."""
+    def news(self, source: Source) -> Iterator[asyncio.Event]:
+        """Give an event that is set after each commit that may concern the source, of whatever process."""
         reader = _Reader(source)
         self._readers.add(reader)
         self._keep_watch()
@@ -85,7 +85,7 @@ class EventFeed:
     def poke(self, stream: str | None = None) -> None:
         """Tell readers of this process that something was committed (None: anywhere), so that they need not wait."""
         for reader in self._readers:
-            if stream is None or reader.source is None or concerns(reader.source, stream):
+            if stream is None or concerns(reader.source, stream):
                 reader.changed.set()
 
     def end(self) -> None:

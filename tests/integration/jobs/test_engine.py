@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,7 @@ from videochat.jobs import control, engine, queues
 from videochat.jobs.engine import Engine
 from videochat.jobs.job import Run
 from videochat.jobs.task import Task
+from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.session import Database, open_database
 from work import add_job, add_windows, job_now, take, tasks_left
@@ -70,7 +72,7 @@ class Notes:
 async def working(notes: Notes, name: str = "w1", room: int = 2, **limits: float) -> AsyncIterator[Engine]:
     feed = EventFeed(notes.database)
     running = Engine(
-        notes.database, notes.work, notes.fail, {"decode": 1, "transcribe": room}, feed.news,
+        notes.database, notes.work, notes.fail, {"decode": 1, "transcribe": room}, partial(feed.news, TASKS),
         **{"poll_seconds": POLL, "limit_seconds": 5.0, **limits},
     )  # fmt: skip
     running.start(name)
