@@ -32,6 +32,7 @@ from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.keeper import Read, SettingsKeeper
 from videochat.store.migrate import migrate
+from videochat.store.reporter import Reporter
 from videochat.store.session import Database, open_database
 from videochat.store.work import Workplace
 from videochat.transcripts.choose import EngineChooser
@@ -51,6 +52,7 @@ class App:
     space: Space
     feed: EventFeed
     metrics: Metrics
+    reporter: Reporter
     media: MediaService
     transcripts: TranscriptService
     passages: PassageService
@@ -93,7 +95,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
-        for part in (app.feed, app.media, app.host, app.answers, app.keeper):
+        for part in (app.feed, app.media, app.host, app.answers, app.keeper, app.reporter):
             stack.push_async_callback(part.close)
         yield app
 
@@ -115,11 +117,14 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         blobs=blobs,
         feed=feed,
         metrics=metrics,
+        reporter=Reporter(database, metrics, space),
         space=space,
         media=MediaService(database, blobs, Limits.of(settings), uploads, space),
         transcripts=TranscriptService(database, host),
         passages=passages,
-        answers=AnswerService(database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai),
+        answers=AnswerService(
+            database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai, metrics
+        ),
         jobs=JobService(database, feed),
         chooser=EngineChooser(
             fetch=partial(fetch_in_child, environment=children),

@@ -50,6 +50,10 @@ class Recorder:
     def text(self) -> str:
         return self._text
 
+    @property
+    def usage(self) -> dict[str, Any]:
+        return self._usage
+
     def covers(self, coverage: Coverage) -> None:
         """Note how much the answer rests on."""
         self._coverage = coverage

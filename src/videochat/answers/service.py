@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,7 @@ from videochat.errors import (
     VideoChatError,
 )
 from videochat.ops.actor import Actor
+from videochat.ops.metrics import Metrics
 from videochat.passages.service import Found, PassageService
 from videochat.settings import AiSettings
 from videochat.store import events
@@ -50,13 +52,20 @@ class AnswerService:
     """
 
     def __init__(
-        self, database: Database, passages: PassageService, provider: Provider, feed: EventFeed, ai: AiSettings
+        self,
+        database: Database,
+        passages: PassageService,
+        provider: Provider,
+        feed: EventFeed,
+        ai: AiSettings,
+        metrics: Metrics,
     ) -> None:
         self.provider = provider
         self._database = database
         self._passages = passages
         self._feed = feed
         self._ai = ai
+        self._metrics = metrics
         self._running: dict[str, asyncio.Task[None]] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -119,6 +128,7 @@ class AnswerService:
         if answer is None or answer.status != "running":
             return
         recorder = Recorder(self._database, self._feed, answer)
+        started = time.perf_counter()
         outcome: tuple[Status, dict[str, str] | None] | None = ("failed", INTERRUPTED)
         try:
             await self._write(answer, recorder)
@@ -129,8 +139,15 @@ class AnswerService:
             log.warning("answer.failed", answer_id=answer_id, code=error.reason, error=error.message)
             outcome = ("failed", {"code": error.reason, "message": error.message})
         finally:
+            self._count(answer, outcome[0] if outcome else "cancelled", recorder.usage, time.perf_counter() - started)
             if outcome is not None:
                 await recorder.end(*outcome)
+
+    def _count(self, answer: Answer, status: Status, usage: Mapping[str, int], seconds: float) -> None:
+        self._metrics.answers.labels(answer.provider, status).inc()
+        self._metrics.answer_seconds.labels(answer.provider).observe(seconds)
+        for kind, tokens in usage.items():
+            self._metrics.tokens.labels(answer.provider, kind.removesuffix("_tokens")).inc(tokens or 0)
 
     async def _write(self, answer: Answer, recorder: Recorder) -> None:
         request, coverage = await self._prepare(answer)

@@ -72,17 +72,18 @@ def _fit(read: Read) -> Settings:
 
 
 @asynccontextmanager
-async def _kept_app(settings: Settings, read: Read) -> AsyncIterator[App]:
-    """Open an App that keeps up with its settings, and reads them anew on SIGHUP."""
+async def _kept_app(settings: Settings, read: Read, role: str) -> AsyncIterator[App]:
+    """Open an App that reports on itself and keeps up with its settings, which it reads anew on SIGHUP."""
     async with open_app(settings, read) as app:
         await app.keeper.start()
+        await app.reporter.start(role)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.keeper.reload)
         yield app
 
 
 async def _serve(settings: Settings, read: Read, *, with_worker: bool) -> None:
     listener = _listen(settings)
-    async with _kept_app(settings, read) as app:
+    async with _kept_app(settings, read, "web") as app:
         config = uvicorn.Config(
             create_api(app), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5,
             timeout_keep_alive=30,
@@ -210,7 +211,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 async def _work(settings: Settings, read: Read, *, supervised: bool) -> None:
     stop = _stop_signal(settings.jobs.drain_seconds, supervised=supervised)
-    async with _kept_app(settings, read) as app:
+    async with _kept_app(settings, read, "worker") as app:
         worker = app.worker()
         await worker.start()
         app.media.keep_decoder_ready()

@@ -31,6 +31,12 @@ class Space:
         """Bytes that may still be written; 0 or less when recordings must wait."""
         return shutil.disk_usage(_nearest(self.folder)).free - self.reserve
 
+    @property
+    def used(self) -> float:
+        """The share of the disk that is in use, 0 to 1."""
+        usage = shutil.disk_usage(_nearest(self.folder))
+        return usage.used / usage.total
+
     def check(self, wanted: int = 1) -> None:
         """Raise StorageFullError when so many bytes would eat into the reserve."""
         if self.free < wanted:

@@ -303,6 +303,26 @@ class SettingRow(Base):
     changed_by: Mapped[str] = mapped_column(String(80))
 
 
+class ReportRow(Base):
+    """What a process counted and uses, as it reported last; `retired` holds the counts of those that are no more."""
+
+    __tablename__ = "reports"
+
+    process: Mapped[str] = mapped_column(String(330), primary_key=True)
+    started_at: Mapped[datetime]
+    at: Mapped[datetime]
+    totals: Mapped[dict[str, Any]]
+
+
+class PointRow(Base):
+    """How the whole was at a moment (Unix time, seconds): counts since ever, and what was in use."""
+
+    __tablename__ = "points"
+
+    at: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    values: Mapped[dict[str, Any]]
+
+
 class WorkerRow(Base):
     """A process that works on jobs, and when it last said that it lives."""
 

@@ -260,3 +260,44 @@ class SettingsOut(Body):
 
 class SettingIn(Body):
     value: Any
+
+
+class MomentOut(Body):
+    at: int = Field(description="The end of the span that the rates are of; Unix time in seconds.")
+    requests_per_second: float
+    errors_per_second: float = Field(description="Answers of status 500 and above.")
+    latency_p50: float | None = Field(description="Seconds within which half of the requests were answered.")
+    latency_p95: float | None
+    upload_bytes_per_second: float
+    audio_seconds_per_second: float = Field(description="Audio transcribed, by all workers together.")
+    windows_per_second: float
+    jobs: dict[str, float] = Field(description="Jobs that ended since the moment before, by status.")
+    answers: dict[str, float]
+    tokens: dict[str, float]
+    streams: float
+    waiting: int = Field(description="Tasks in the queues.")
+    running: int
+    workers: int
+    machines: dict[str, dict[str, float]] = Field(description="Of each machine the shares in use, 0 to 1.")
+
+
+class SummaryOut(Body):
+    moments: list[MomentOut]
+
+
+class ProcessOut(Body):
+    process: str = Field(description="Role, machine and process id.")
+    started_at: str
+    at: str = Field(description="When it reported last.")
+    memory_bytes: float
+    cpu_seconds: float
+    handles: float
+    tasks: float
+
+
+class ResourcesOut(Body):
+    processes: list[ProcessOut]
+    machines: dict[str, dict[str, float]] = Field(description="Of each machine the shares in use, 0 to 1.")
+    disk_free_bytes: dict[str, float] = Field(
+        description="What may still be written on each machine's disk of DATA_DIR."
+    )

@@ -21,6 +21,7 @@ log = structlog.get_logger("videochat.access")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 ASKED_FOR_HEAD = "videochat.head"  # in the scope, for routes that would open something to send it
 SECURITY_HEADERS = {
@@ -68,7 +69,8 @@ class Observer:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
-        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"  # a client may invent any
+        self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         level = log.debug if route in QUIET_ROUTES else log.info
         level(

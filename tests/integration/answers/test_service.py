@@ -24,6 +24,7 @@ from videochat.errors import (
     TooLargeError,
 )
 from videochat.ops.actor import LOCAL, Actor
+from videochat.ops.metrics import Metrics
 from videochat.passages.service import PassageService
 from videochat.settings import AiSettings
 from videochat.store.feed import EventFeed
@@ -35,7 +36,7 @@ CITED = ["It absorbs light. ", '[p1: "absorbs red and', ' blue light"]', " And m
 
 def service_of(database: Database, provider: Provider | Sequence[Any], **ai: Any) -> AnswerService:
     made: Any = FakeProvider(provider) if isinstance(provider, list) else provider
-    return AnswerService(database, PassageService(database), made, EventFeed(database), AiSettings(**ai))
+    return AnswerService(database, PassageService(database), made, EventFeed(database), AiSettings(**ai), Metrics())
 
 
 async def events_of(database: Database, answer: Answer) -> list[tuple[str, dict[str, Any]]]:

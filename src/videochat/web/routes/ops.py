@@ -1,16 +1,18 @@
-"""For those who look after the service: its settings."""
+"""For those who look after the service: its settings, how it is and how it was."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from videochat.app import App
+from videochat.ops.history import series
 from videochat.ops.live import SETTINGS, Setting
 from videochat.settings import SECTIONS, Settings
 from videochat.store.overrides import Override
-from videochat.web.bodies import SettingIn, SettingOut, SettingsOut
+from videochat.store.reports import Report
+from videochat.web.bodies import ResourcesOut, SettingIn, SettingOut, SettingsOut, SummaryOut
 from videochat.web.dependencies import TheActor, TheApp
 
 router = APIRouter(tags=["ops"], prefix="/api/ops")
@@ -65,3 +67,39 @@ def _described(app: App, setting: Setting, changed: Override | None) -> dict[str
 def _form(setting: Setting) -> dict[str, Any]:
     schema: dict[str, Any] = SECTIONS[setting.section].model_json_schema()["properties"][setting.field]
     return {name: value for name, value in schema.items() if name not in {"description", "title", "reloadable"}}
+
+
+@router.get("/metrics/summary", response_model=SummaryOut)
+async def summary(
+    app: TheApp, minutes: Annotated[float, Query(gt=0, le=1440, description="How far back.")] = 60
+) -> dict[str, object]:
+    """Return how the whole installation was: traffic, latency, work and machines, up to 240 moments of the last day."""
+    return {"moments": series(await app.reporter.points(minutes * 60))}
+
+
+@router.get("/resources", response_model=ResourcesOut)
+async def resources(app: TheApp) -> dict[str, object]:
+    """Return what each process and each machine uses now."""
+    reports = await app.reporter.processes()
+    machines: dict[str, dict[str, float]] = {}
+    free: dict[str, float] = {}
+    for report in reports:
+        for (host, resource), (share,) in report.totals.get("videochat_machine", {}).items():
+            machines.setdefault(host, {})[resource] = share
+        free |= {host: size for (host,), (size,) in report.totals.get("videochat_disk_free_bytes", {}).items()}
+    return {"processes": [_process(report) for report in reports], "machines": machines, "disk_free_bytes": free}
+
+
+def _process(report: Report) -> dict[str, object]:
+    def own(name: str) -> float:
+        return report.totals.get(f"videochat_process_{name}", {}).get((report.process,), (0.0,))[0]
+
+    return {
+        "process": report.process,
+        "started_at": report.started_at.isoformat(),
+        "at": report.at.isoformat(),
+        "memory_bytes": own("memory_bytes"),
+        "cpu_seconds": own("cpu_used_seconds"),
+        "handles": own("handles"),
+        "tasks": own("tasks"),
+    }

@@ -49,11 +49,15 @@ async def ready(app: TheApp, response: Response) -> dict[str, object]:
 async def metrics(
     app: TheApp, authorization: Annotated[str, Header(description="`Bearer` and METRICS__TOKEN.")] = ""
 ) -> Response:
-    """Return everything that is counted, for Prometheus."""
+    """Return everything that is counted, in all processes together, for Prometheus."""
     token = app.settings.metrics.token
     if token is not None and not hmac.compare_digest(authorization, f"Bearer {token.get_secret_value()}"):
         raise DeniedError("METRICS__TOKEN is set: send it as a bearer token.")
-    return Response(app.metrics.exposition(), media_type="text/plain; version=0.0.4")
+    try:
+        totals = await app.reporter.totals()
+    except VideoChatError:  # without a database there is at least what this process knows
+        totals = None
+    return Response(app.metrics.exposition(totals), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/api/system", response_model=SystemOut)

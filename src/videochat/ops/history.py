@@ -1,0 +1,110 @@
+"""How the whole was over time: points of counts that only grow, and the rates between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from videochat.ops.metrics import SECONDS, Numbers, Totals
+
+MOST_POINTS = 240  # in one series: as many as a chart is wide
+Point = Mapping[str, Any]
+
+# What a point holds of the totals: name, family, and the label whose values are kept apart (None: the sum).
+COUNTS = (
+    ("uploaded", "videochat_upload_bytes", None),
+    ("windows", "videochat_windows", None),
+    ("audio", "videochat_audio_seconds", None),
+    ("jobs", "videochat_jobs_ended", 0),
+    ("answers", "videochat_answers", 1),
+    ("tokens", "videochat_provider_tokens", 1),
+)
+
+
+def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
+    """Return what is worth keeping of these totals and of the work that waits and runs."""
+    requests = totals.get("videochat_http_requests", {})
+    point: dict[str, Any] = {
+        "requests": _sum(requests.values()),
+        "errors": _sum(numbers for labels, numbers in requests.items() if labels[2].startswith("5")),
+        "latency": _summed(totals.get("videochat_http_request_seconds", {}).values()),
+        "streams": _sum(totals.get("videochat_http_streams", {}).values()),
+        **work,
+    }
+    for name, family, label in COUNTS:
+        children = totals.get(family, {})
+        if label is None:
+            point[name] = _sum(children.values())
+        else:
+            point[name] = {
+                key: _sum(n for k, n in children.items() if k[label] == key) for key in {k[label] for k in children}
+            }
+    machines: dict[str, dict[str, float]] = {}
+    for (host, resource), (share,) in totals.get("videochat_machine", {}).items():
+        machines.setdefault(host, {})[resource] = round(share, 3)
+    return {**point, "machines": machines}
+
+
+def series(points: Sequence[tuple[int, Point]], most: int = MOST_POINTS) -> list[dict[str, Any]]:
+    """Return at most so many moments, each with the rates since the one before and what was in use then."""
+    stride = max(1, -(-len(points) // most))
+    chosen = points[::-stride][::-1]  # the newest is always there
+    return [_between(*earlier, *later) for earlier, later in pairwise(chosen)]
+
+
+def _between(began: int, before: Point, ended: int, after: Point) -> dict[str, Any]:
+    seconds = max(1, ended - began)
+
+    def rate(name: str) -> float:
+        return round(max(0.0, float(after[name]) - float(before[name])) / seconds, 4)
+
+    buckets = _grown(before["latency"], after["latency"])
+    return {
+        "at": ended,
+        "requests_per_second": rate("requests"),
+        "errors_per_second": rate("errors"),
+        "latency_p50": quantile(buckets, 0.5),
+        "latency_p95": quantile(buckets, 0.95),
+        "upload_bytes_per_second": rate("uploaded"),
+        "audio_seconds_per_second": rate("audio"),
+        "windows_per_second": rate("windows"),
+        **{name: _grown_each(before[name], after[name]) for name in ("jobs", "answers", "tokens")},
+        **{name: after[name] for name in ("streams", "waiting", "running", "workers", "machines")},
+    }
+
+
+def quantile(buckets: Sequence[float], share: float) -> float | None:
+    """Return the time in seconds within which this share of requests was answered, None when there were none.
+
+    Linear within a bucket, as Prometheus' histogram_quantile; above the last bound that bound. `buckets` are cumulative counts.
+    """
+    if not buckets or buckets[-1] <= 0:
+        return None
+    wanted = share * buckets[-1]
+    below, lower = 0.0, 0.0
+    for count, bound in zip(buckets, SECONDS, strict=False):
+        if count >= wanted:
+            return round(lower + (bound - lower) * (wanted - below) / (count - below), 4) if count > below else bound
+        below, lower = count, bound
+    return float(SECONDS[-1])
+
+
+def _grown(before: Sequence[float], after: Sequence[float]) -> list[float]:
+    """Return by how much each bucket grew; without the sum at the end."""
+    if len(before) != len(after):
+        return list(after)[:-1]
+    return [max(0.0, b - a) for a, b in zip(before, after, strict=True)][:-1]
+
+
+def _grown_each(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {name: max(0.0, value - before.get(name, 0.0)) for name, value in after.items()}
+
+
+def _sum(several: Any) -> float:
+    return float(sum(float(numbers[0]) for numbers in several))
+
+
+def _summed(several: Any) -> list[float]:
+    columns: list[Numbers] = list(several)
+    return [sum(column) for column in zip(*columns, strict=True)] if columns else []

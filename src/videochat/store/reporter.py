@@ -1,0 +1,152 @@
+"""Makes one whole of what all processes count: each reports what it counted, and keeps the reports of the dead."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from videochat.errors import VideoChatError
+from videochat.ops.history import point_of
+from videochat.ops.metrics import Labels, Metrics, Numbers, Totals, added, less, to_json
+from videochat.ops.monitor import Monitor, ProcessName
+from videochat.ops.resources import Space
+from videochat.store import reports
+from videochat.store.reports import RETIRED, Report
+from videochat.store.session import Database
+
+log = structlog.get_logger(__name__)
+
+REPORT_SECONDS = 5.0
+POINT_SECONDS = 15
+FRESH = timedelta(seconds=3 * REPORT_SECONDS)  # an older report says nothing about what is in use now
+DEAD = timedelta(seconds=60)
+KEEP_HOURS = 25
+
+Sums = dict[str, dict[Labels, Numbers]]
+
+
+class Reporter:
+    """Reports for this process, from `start` until `close`.
+
+    What a process counted is never lost and never counted twice: its row is either there, or was added to the retired counts
+    by whoever removed it. A process that was taken for dead and is not finds its row gone and reports what came since.
+    """
+
+    def __init__(self, database: Database, metrics: Metrics, space: Space) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._space = space
+        self._name: ProcessName | None = None
+        self._monitor: Monitor | None = None
+        self._written: Totals = {}
+        self._before: Sums = {}  # what is among the retired already
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self, role: str) -> None:
+        """Report from now on as a process of this role."""
+        self._name = ProcessName(role)
+        self._monitor = Monitor(self._name, self._space, self._metrics)
+        self._loop = asyncio.create_task(self._keep_reporting(), name="reports")
+
+    async def close(self) -> None:
+        """Report a last time and retire what was counted."""
+        if self._loop is None or self._name is None:
+            return
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
+        try:
+            await self._report(datetime.now(UTC))
+            await self._retire([str(self._name)])
+        except VideoChatError as error:  # others will find out that we are dead
+            log.warning("report.unwritten", code=error.reason)
+
+    async def totals(self) -> Sums:
+        """Return the counts of all processes that ever were, and what those that live use."""
+        now = datetime.now(UTC)
+        async with self._database.read() as session:
+            known = await reports.every(session)
+        others = [one for one in known if one.process != str(self._name)]
+        # Who was taken for dead and has not reported since is among the retired.
+        retired = self._counted(self._written) if len(others) == len(known) else self._before
+        mine = less(self._metrics.totals(), retired)
+        return added(mine, *(one.totals if _fresh(one, now) else self._counted(one.totals) for one in others))
+
+    async def processes(self) -> list[Report]:
+        """Return what the processes that live reported last."""
+        now = datetime.now(UTC)
+        async with self._database.read() as session:
+            return [one for one in await reports.every(session) if one.process != RETIRED and _fresh(one, now)]
+
+    async def points(self, seconds: float) -> list[tuple[int, dict[str, Any]]]:
+        """Return the points of the last so many seconds, oldest first."""
+        async with self._database.read() as session:
+            return await reports.points(session, int(time.time() - seconds))
+
+    async def _keep_reporting(self) -> None:
+        while True:
+            try:
+                now = datetime.now(UTC)
+                await self._report(now)
+                await self._bury(now)
+                await self._add_point(now)
+            except VideoChatError as error:
+                log.warning("report.unwritten", code=error.reason)
+            await asyncio.sleep(REPORT_SECONDS)
+
+    async def _report(self, now: datetime) -> None:
+        assert self._monitor is not None
+        self._monitor.look()
+        totals = self._metrics.totals()
+        async with self._database.write() as session:
+            known = await reports.write(session, str(self._name), now, to_json(less(totals, self._before)))
+            if not known:
+                self._before = self._counted(self._written)
+                await reports.begin(session, str(self._name), now, to_json(less(totals, self._before)))
+        self._written = totals
+
+    async def _bury(self, now: datetime) -> None:
+        """Retire the processes that have not reported for long."""
+        async with self._database.read() as session:
+            dead = [
+                one.process for one in await reports.every(session) if one.process != RETIRED and one.at < now - DEAD
+            ]
+        if dead:
+            await self._retire(dead)
+
+    async def _retire(self, processes: list[str]) -> None:
+        now = datetime.now(UTC)
+        async with self._database.write() as session:
+            known = {one.process: one for one in await reports.every(session, lock=True)}
+            gone = [known[name] for name in processes if name in known and await reports.remove(session, name)]
+            if gone:
+                counts = added(
+                    *([known[RETIRED].totals] if RETIRED in known else []), *(self._counted(one.totals) for one in gone)
+                )
+                await reports.begin(session, RETIRED, now, to_json(counts))
+
+    async def _add_point(self, now: datetime) -> None:
+        """Keep how the whole is, once in fifteen seconds, by whichever process comes first."""
+        slot = int(now.timestamp()) // POINT_SECONDS * POINT_SECONDS
+        async with self._database.read() as session:
+            if await reports.newest_point(session) >= slot:
+                return
+            work = await reports.work(session)
+        point = point_of(await self.totals(), work)
+        async with self._database.write() as session:
+            await reports.add_point(session, slot, point, slot - KEEP_HOURS * 3600)
+
+    def _counted(self, totals: Totals) -> Sums:
+        """Leave out what is only true of a process that lives."""
+        lasting = {name for name, family in self._metrics.families.items() if family.kind != "gauge"}
+        return {name: dict(children) for name, children in totals.items() if name in lasting and name != OWN}
+
+
+OWN = "videochat_process_cpu_used_seconds"  # carries the name of its process, of which there would be ever more
+
+
+def _fresh(report: Report, now: datetime) -> bool:
+    return report.at >= now - FRESH

@@ -1,0 +1,143 @@
+"""The counts of several processes as one whole, on both databases; Reporters stand for the processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from videochat.app import App, open_app
+from videochat.ops.metrics import Metrics
+from videochat.ops.resources import Space
+from videochat.settings import Settings
+from videochat.store import reporter as module
+from videochat.store.reporter import Reporter
+from videochat.store.session import Database
+from videochat.web.server import create_api
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything that takes seconds in life take fractions of them."""
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "POINT_SECONDS", 1)
+
+
+class Process:
+    """A process of an installation that counts requests."""
+
+    def __init__(self, database: Database, folder: Path, role: str) -> None:
+        self.metrics = Metrics()
+        self.role = role
+        self.reporter = Reporter(database, self.metrics, Space(folder, 0))
+
+    async def count(self, requests: int) -> None:
+        self.metrics.requests.labels("GET", "/x", "200").inc(requests)
+
+    async def seen(self) -> float:
+        """Return how many requests the whole installation had, as this process sees it."""
+        return sum(numbers[0] for numbers in (await self.reporter.totals())["videochat_http_requests"].values())
+
+
+@pytest.fixture
+async def processes(database: Database, tmp_path: Path) -> AsyncIterator[list[Process]]:
+    """Give three processes that report."""
+    made = [Process(database, tmp_path, role) for role in ("web-a", "web-b", "worker")]
+    for process in made:
+        await process.reporter.start(process.role)
+    yield made
+    for process in made:
+        await process.reporter.close()
+
+
+async def settle() -> None:
+    """Wait until everybody has reported."""
+    await asyncio.sleep(0.4)
+
+
+async def test_every_process_sees_the_whole(processes: list[Process]) -> None:
+    """Whichever web process is asked, the sum is the same; its own newest requests are in it at once."""
+    for n, process in enumerate(processes):
+        await process.count(10**n)
+    await settle()
+    assert [await process.seen() for process in processes] == [111.0] * 3
+    await processes[0].count(5)
+    assert await processes[0].seen() == 116
+
+
+async def test_counts_outlive_their_process(processes: list[Process]) -> None:
+    """Who stops in order leaves its counts behind, once; what it used is no longer shown."""
+    for process in processes:
+        await process.count(10)
+    await settle()
+    await processes[0].reporter.close()
+    await processes[0].reporter.close()
+    assert await processes[1].seen() == 30
+    names = {labels[0] for labels in (await processes[1].reporter.totals())["videochat_process_memory_bytes"]}
+    assert not {name for name in names if name.startswith("web-a")}
+    assert {report.process.split("@")[0] for report in await processes[1].reporter.processes()} == {"web-b", "worker"}
+
+
+async def test_a_process_that_was_only_frozen_is_counted_once(
+    processes: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for dead, its counts are kept by the others; when it comes back only what is new is added."""
+    for process in processes:
+        await process.count(10)
+    await settle()
+    monkeypatch.setattr(module, "DEAD", timedelta(seconds=-1))  # everybody but who looks seems dead
+    await processes[1].reporter._bury(next(iter(await processes[1].reporter.processes())).at)
+    monkeypatch.setattr(module, "DEAD", timedelta(seconds=60))
+    assert await processes[0].seen() == 30
+    await processes[0].count(1)
+    await settle()
+    assert [await process.seen() for process in processes] == [31.0] * 3
+
+
+async def test_a_point_is_kept_once_by_all_together(processes: list[Process]) -> None:
+    """A second has one point, whoever adds it, and it holds the whole."""
+    await processes[2].count(7)
+    await asyncio.sleep(1.6)
+    points = await processes[0].reporter.points(60)
+    assert 1 <= len(points) <= 4
+    assert len({at for at, _ in points}) == len(points)
+    assert points[-1][1]["requests"] == 7
+    (machine,) = points[-1][1]["machines"].values()
+    assert 0 < machine["memory"] <= 1
+
+
+@pytest.fixture
+async def app(database_url: str, tmp_path: Path) -> AsyncIterator[App]:
+    """Give an App that reports, as `serve` has it."""
+    async with open_app(Settings(data_dir=tmp_path / "data", database={"url": database_url})) as opened:
+        await opened.reporter.start("web")
+        yield opened
+
+
+async def test_the_api_shows_how_it_is_and_was(app: App) -> None:
+    """Processes with what they use, moments with rates, and Prometheus' text with the counts of a dead process."""
+    other = Process(app.database, app.settings.data_dir, "worker")
+    await other.reporter.start("worker")
+    other.metrics.audio_seconds.labels("scripted").inc(60)
+    transport = httpx.ASGITransport(create_api(app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for method in ("GET", "BREW", "STEEP"):
+            await client.request(method, "/api/media")
+        await asyncio.sleep(2.2)
+        await other.reporter.close()
+        resources = (await client.get("/api/ops/resources")).json()
+        summary = (await client.get("/api/ops/metrics/summary", params={"minutes": 5})).json()
+        text = (await client.get("/metrics")).text
+    (process,) = resources["processes"]
+    assert process["process"].startswith("web@")
+    assert process["memory_bytes"] > 1_000_000
+    assert process["handles"] > 3
+    assert summary["moments"]
+    assert summary["moments"][-1]["workers"] == 0
+    assert 'videochat_audio_seconds_total{engine="scripted"} 60.0' in text
+    assert 'method="other"' in text
+    assert "BREW" not in text

@@ -1,0 +1,62 @@
+"""How the whole was over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from videochat.ops.history import MOST_POINTS, point_of, quantile, series
+from videochat.ops.metrics import SECONDS, Metrics
+
+
+def point(requests: int, *, slow: bool = False, errors: int = 0) -> dict[str, Any]:
+    metrics = Metrics()
+    metrics.requests.labels("GET", "/x", "200").inc(requests)
+    metrics.requests.labels("GET", "/x", "503").inc(errors)
+    for _ in range(requests):
+        metrics.request_seconds.labels("/x").observe(2 if slow else 0.002)
+    metrics.jobs_ended.labels("completed").inc(requests)
+    metrics.audio_seconds.labels("one").inc(30.0 * requests)
+    metrics.machine.labels("here", "cpu").set(0.25)
+    return point_of(metrics.totals(), {"waiting": 1, "running": 2, "workers": 3})
+
+
+def test_rates_are_between_the_points() -> None:
+    """Counts become rates a second; jobs are counted; what is in use is as it was at the end."""
+    (moment,) = series([(1000, point(10)), (1015, point(40, errors=15))])
+    assert (moment["at"], moment["requests_per_second"], moment["errors_per_second"]) == (1015, 3.0, 1.0)
+    assert (moment["audio_seconds_per_second"], moment["jobs"]) == (60.0, {"completed": 30.0})
+    assert (moment["waiting"], moment["running"], moment["workers"]) == (1, 2, 3)
+    assert moment["machines"] == {"here": {"cpu": 0.25}}
+    assert 0 < moment["latency_p50"] <= 0.005
+
+
+def test_a_day_fits_into_a_chart_and_ends_now() -> None:
+    """However many points there are, no more are shown than a chart is wide; the newest is among them."""
+    points = [(15 * n, point(n)) for n in range(600)]
+    moments = series(points)
+    assert len(moments) <= MOST_POINTS
+    assert moments[-1]["at"] == 15 * 599
+    assert {moment["requests_per_second"] for moment in moments} == {round(1 / 15, 4)}
+
+
+def test_counts_that_begin_anew_are_no_negative_rates() -> None:
+    """Who restores an older database sees zeros, not minus a million requests."""
+    (moment,) = series([(1000, point(40)), (1015, point(10))])
+    assert (moment["requests_per_second"], moment["jobs"]) == (0.0, {"completed": 0.0})
+    assert series([]) == series([(1000, point(1))]) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "share", "seconds"),
+    [
+        ([0.0] * 13 + [0.0], 0.5, None),
+        ([4.0] * 13 + [4.0], 0.5, SECONDS[0] / 2),
+        ([0.0, 4.0] + [4.0] * 12, 0.5, 0.0075),
+        ([0.0] * 13 + [4.0], 0.95, 60.0),
+    ],
+)
+def test_quantiles_are_those_of_prometheus(counts: list[float], share: float, seconds: float | None) -> None:
+    """Nothing answered has none; within a bucket it is linear; above the last bound the bound is all that is known."""
+    assert quantile(counts, share) == (None if seconds is None else pytest.approx(seconds, abs=1e-4))
