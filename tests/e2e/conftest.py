@@ -15,8 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from conftest import skip_unless_ci
+from videochat.web.page import FOLDER
 
 VIDEOCHAT = [sys.executable, "-m", "videochat"]
 
@@ -113,3 +115,34 @@ def chromium() -> str:
     if not found:
         skip_unless_ci("no Chromium (set CHROMIUM or install it)")
     return str(found)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    # No longer than its module: while Playwright is open, no test of this process can run an event loop.
+    if not (FOLDER / "index.html").is_file():
+        skip_unless_ci("the page is not built (make page)")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield opened
+        opened.close()
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    """Say whether the page complains; the browser's own note about a 4xx that the page handles is no complaint."""
+    if "svelte.dev/e/" in message.text:
+        return True  # Svelte warns of what will not be drawn anew
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
+    yield context.new_page()
+    context.close()
+    assert errors == []

@@ -9,46 +9,14 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from conftest import skip_unless_ci
 from e2e.conftest import Service
 from recordings import SAMPLE, lecture_wav
 from stub_provider import Reply, stub_provider
-from videochat.web.page import FOLDER
 
 LONG = 60_000
 SLOW_WORDS = tuple(f"word{n} " for n in range(40))
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    if not (FOLDER / "index.html").is_file():
-        skip_unless_ci("the page is not built (make page)")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield opened
-        opened.close()
-
-
-def _is_error(message: ConsoleMessage) -> bool:
-    """Say whether the page complains; the browser's own note about a 4xx that the page handles is no complaint."""
-    if "svelte.dev/e/" in message.text:
-        return True  # Svelte warns of what will not be drawn anew
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-    errors: list[str] = []
-    context.on("weberror", lambda error: errors.append(str(error.error)))
-    context.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
-    yield context.new_page()
-    context.close()
-    assert errors == []
 
 
 @pytest.fixture

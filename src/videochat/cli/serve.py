@@ -24,6 +24,7 @@ from videochat.cli.terminal import run
 from videochat.errors import ConfigurationError, VideoChatError
 from videochat.jobs.worker import alive_workers
 from videochat.ops.logging import configure_logging
+from videochat.ops.monitor import SUPERVISED
 from videochat.ops.production import check_production, is_loopback, unguarded
 from videochat.settings import Settings, load_settings
 from videochat.store.keeper import Read
@@ -54,7 +55,7 @@ def serve(
 def worker(
     queues: Annotated[str | None, typer.Option(help="Queues to take tasks from: decode,transcribe.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Windows at a time.")] = None,
-    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    supervised: Annotated[bool, typer.Option(SUPERVISED, hidden=True)] = False,
 ) -> None:
     """Work on jobs until stopped; many workers may share one database."""
     given: dict[str, Any] = {"concurrency": concurrency, "queues": queues and queues.split(",")}
@@ -177,7 +178,7 @@ async def _supervise_worker(patience: float) -> None:
         started = asyncio.get_running_loop().time()
         # The pipe to its stdin tells the worker when this process dies, however that happens.
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "videochat", "worker", "--supervised", stdin=asyncio.subprocess.PIPE
+            sys.executable, "-m", "videochat", "worker", SUPERVISED, stdin=asyncio.subprocess.PIPE
         )
         try:
             await process.wait()

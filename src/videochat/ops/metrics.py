@@ -17,6 +17,9 @@ from prometheus_client.registry import Collector
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LONG_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
+# What every process of a machine says of it; to add it up would count the machine as often as it has processes.
+OF_MACHINES = frozenset({"videochat_machine", "videochat_disk_free_bytes"})
+
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
 # Of a counter or gauge its value; of a histogram the cumulative counts of its buckets, then the sum.
@@ -134,7 +137,7 @@ def _sample_names(family: Family) -> list[str]:
 
 
 def added(*several: Totals) -> dict[str, dict[Labels, Numbers]]:
-    """Return the sums; of numbers that do not fit together, as those of another version, the first."""
+    """Return the sums; of what does not add up, as a machine's memory or another version's buckets, what comes first."""
     return _combined(several, 1)
 
 
@@ -151,7 +154,7 @@ def _combined(several: Iterable[Totals], sign: int) -> dict[str, dict[Labels, Nu
             for labels, numbers in children.items():
                 if labels not in known:
                     known[labels] = numbers if n == 0 or sign > 0 else tuple(-number for number in numbers)
-                elif len(known[labels]) == len(numbers):
+                elif len(known[labels]) == len(numbers) and name not in OF_MACHINES:
                     known[labels] = tuple(a + sign * b for a, b in zip(known[labels], numbers, strict=True))
     return result
 

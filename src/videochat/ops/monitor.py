@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,8 @@ import psutil
 
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Space
+
+SUPERVISED = "--supervised"  # among the arguments of a worker that `serve` started
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,9 @@ class Monitor:
 
 
 def _family(process: psutil.Process) -> tuple[int, float]:
-    """Return the bytes of memory and the seconds of processor time of a process and everything below it."""
+    """Return the bytes of memory and the seconds of processor time of a process and its helpers."""
     memory, seconds = 0, 0.0
-    for one in (process, *process.children(recursive=True)):
+    for one in (process, *_helpers(process)):
         with contextlib.suppress(psutil.NoSuchProcess):
             with one.oneshot():
                 times = one.cpu_times()
@@ -77,6 +80,15 @@ def _family(process: psutil.Process) -> tuple[int, float]:
             if one is process:
                 seconds += times.children_user + times.children_system
     return memory, seconds
+
+
+def _helpers(process: psutil.Process) -> Iterator[psutil.Process]:
+    """Yield what works for the process; the worker that a web process starts reports for itself."""
+    for child in process.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if SUPERVISED not in child.cmdline():
+                yield child
+                yield from _helpers(child)
 
 
 def _gpus() -> list[tuple[float, float]]:

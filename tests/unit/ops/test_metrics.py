@@ -48,6 +48,17 @@ def test_totals_add_up_and_survive_storing() -> None:
     assert both["videochat_http_streams[]"] == 4
 
 
+def test_a_machine_is_counted_once() -> None:
+    """Two processes say the same of their machine; of another machine there is more to say."""
+    one, other = Metrics(), Metrics()
+    for metrics, hosts in ((one, ("a",)), (other, ("a", "b"))):
+        for host in hosts:
+            metrics.machine.labels(host, "memory").set(0.75)
+    assert added(one.totals(), other.totals())["videochat_machine"] == {
+        ("a", "memory"): (0.75,), ("b", "memory"): (0.75,),
+    }  # fmt: skip
+
+
 def test_what_came_since_is_the_difference() -> None:
     """A process that reported before reports what came since, also where nothing had been."""
     metrics = counted()

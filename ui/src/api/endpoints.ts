@@ -1,5 +1,5 @@
 import { request } from "./client";
-import type { Answer, ConversationTitle, Hit, Job, Media, Page, StoredConversation, System, TranscriptPage, Waveform } from "./types";
+import type { Answer, ConversationTitle, Hit, Job, Media, Moment, Page, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform } from "./types";
 
 const id = encodeURIComponent;
 
@@ -43,3 +43,9 @@ export const listConversations = (media: string | null, limit: number) =>
 export const getConversation = (conversation: string) => request<StoredConversation>("GET", `/api/conversations/${id(conversation)}`);
 export const deleteConversation = (conversation: string) => request<void>("DELETE", `/api/conversations/${id(conversation)}`);
 export const answerEventsUrl = (answer: string) => `/api/answers/${id(answer)}/events`;
+
+export const getSummary = (minutes: number) => request<{ moments: Moment[] }>("GET", `/api/ops/metrics/summary${query({ minutes })}`);
+export const getResources = () => request<Resources>("GET", "/api/ops/resources");
+export const getSettings = () => request<{ items: Setting[]; waiting: string[] }>("GET", "/api/ops/settings");
+export const putSetting = (name: string, value: unknown) => request<Setting>("PUT", `/api/ops/settings/${id(name)}`, { json: { value } });
+export const resetSetting = (name: string) => request<Setting>("DELETE", `/api/ops/settings/${id(name)}`);

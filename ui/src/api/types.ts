@@ -138,3 +138,42 @@ export interface MediaEvent {
   id: string;
   action: "created" | "deleted" | "changed";
 }
+
+/** How the installation was in a span of seconds that ended then (Unix time). */
+export interface Moment {
+  at: number;
+  requests_per_second: number;
+  errors_per_second: number;
+  latency_p50: number | null;
+  latency_p95: number | null;
+  upload_bytes_per_second: number;
+  audio_seconds_per_second: number;
+  windows_per_second: number;
+  jobs: Record<string, number>;
+  answers: Record<string, number>;
+  tokens: Record<string, number>;
+  streams: number;
+  waiting: number;
+  running: number;
+  workers: number;
+  machines: Record<string, Record<string, number>>;
+}
+
+export interface Resources {
+  processes: { process: string; started_at: string; at: string; memory_bytes: number; cpu_seconds: number; handles: number; tasks: number }[];
+  machines: Record<string, Record<string, number>>;
+  disk_free_bytes: Record<string, number>;
+}
+
+export interface Setting {
+  name: string;
+  value: unknown;
+  is_set: boolean;
+  source: "default" | "configured" | "changed";
+  reloadable: boolean;
+  secret: boolean;
+  description: string;
+  form: Record<string, unknown>;
+  changed_at: string | null;
+  changed_by: string | null;
+}

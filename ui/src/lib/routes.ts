@@ -4,12 +4,14 @@ export type Route =
   | { page: "library" }
   | { page: "media"; id: string; time: number | null }
   | { page: "search"; query: string }
+  | { page: "ops" }
   | { page: "unknown" };
 
 /** The page that an address (path and query) asks for. */
 export function parseRoute(path: string, query: URLSearchParams): Route {
   if (path === "/" || path === "") return { page: "library" };
   if (path === "/search") return { page: "search", query: query.get("q") ?? "" };
+  if (/^\/ops\/?$/.test(path)) return { page: "ops" };
   const id = /^\/media\/([^/]+)\/?$/.exec(path)?.[1];
   const decoded = id === undefined ? null : decode(id);
   return decoded === null ? { page: "unknown" } : { page: "media", id: decoded, time: parseTime(query.get("t")) };

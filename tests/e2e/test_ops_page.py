@@ -1,0 +1,62 @@
+"""The page for those who look after the service, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+from e2e.conftest import Service
+
+LONG = 60_000
+
+
+def test_the_dashboard_draws_what_the_service_counts(page: Page, serve: Callable[..., Service]) -> None:
+    """Tiles, charts with their newest numbers, and both processes; in Chinese and dark too, never wider than the window."""
+    page.goto(serve().url)
+    page.get_by_test_id("ops-link").click()
+    expect(page).to_have_url(re.compile("/ops$"))
+    expect(page.get_by_test_id("processes").get_by_role("row")).to_have_count(3, timeout=LONG)
+    traffic = page.get_by_test_id("chart-traffic")
+    # The second of two moments, fifteen seconds apart, is the first that has rates.
+    expect(traffic.get_by_role("img")).to_have_attribute("aria-label", re.compile(r"Requests: \d"), timeout=LONG)
+    expect(page.get_by_test_id("chart-machines")).to_contain_text("Memory")
+    drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(value => value !== 0)"
+    assert traffic.locator("canvas").evaluate(drawn)
+    page.get_by_test_id("language-toggle").click()
+    page.get_by_test_id("theme-toggle").click()
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.get_by_role("heading", name="运维")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_setting_is_changed_refused_and_taken_back(page: Page, serve: Callable[..., Service]) -> None:
+    """What is saved is in force and shown as changed; a wrong value is refused with the reason; a secret is not shown."""
+    service = serve(SECRET_KEY="0123456789abcdef0123456789abcdef")
+    page.goto(f"{service.url}/ops")
+
+    def setting(name: str) -> Locator:
+        return page.locator(f"[data-testid=setting][data-name={name}]")
+
+    words = setting("STT__HOTWORDS")
+    words.get_by_role("textbox").fill("Kubernetes")
+    words.get_by_role("button", name="Save").click()
+    expect(words).to_contain_text("changed here")
+    page.reload()
+    expect(words.get_by_role("textbox")).to_have_value("Kubernetes")
+
+    beam = setting("STT__BEAM_SIZE")
+    beam.get_by_role("spinbutton").fill("99")
+    beam.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(re.compile("less than or equal to 20"))).to_be_visible()
+
+    key = setting("AI__API_KEY")
+    key.locator("input").fill("sk-planted")
+    key.get_by_role("button", name="Save").click()
+    expect(key).to_contain_text("changed here")
+    expect(key.locator("input")).to_have_value("")
+    assert "sk-planted" not in page.content()
+
+    words.get_by_role("button", name="Take back").click()
+    expect(words.get_by_role("textbox")).to_have_value("")

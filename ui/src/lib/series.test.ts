@@ -1,0 +1,50 @@
+import { expect, it } from "vitest";
+import type { Moment } from "../api/types";
+import { line, machineLines, milliseconds, percent, short, total } from "./series";
+
+const moment = (at: number, change: Partial<Moment> = {}): Moment => ({
+  at,
+  requests_per_second: 1,
+  errors_per_second: 0,
+  latency_p50: null,
+  latency_p95: null,
+  upload_bytes_per_second: 0,
+  audio_seconds_per_second: 0,
+  windows_per_second: 0,
+  jobs: {},
+  answers: {},
+  tokens: {},
+  streams: 0,
+  waiting: 0,
+  running: 0,
+  workers: 1,
+  machines: {},
+  ...change,
+});
+
+it("draws a gap where there is no number", () => {
+  const moments = [moment(1, { latency_p95: 0.25 }), moment(2)];
+  expect(line("p95", moments, (one) => milliseconds(one.latency_p95))).toEqual({ label: "p95", points: [{ x: 1000, y: 250 }, { x: 2000, y: null }] });
+});
+
+it("draws a line for each machine and resource, named by the machine only where there are several", () => {
+  const name = (host: string, resource: string, several: boolean) => (several ? `${host} ${resource}` : resource);
+  const one = [moment(1, { machines: { a: { memory: 0.5, cpu: 0.25 } } })];
+  expect(machineLines(one, name).map((each) => [each.label, each.points[0]?.y])).toEqual([["cpu", 25], ["memory", 50]]);
+  const two = [...one, moment(2, { machines: { b: { cpu: 1 } } })];
+  expect(machineLines(two, name).map((each) => [each.label, each.points.map((point) => point.y)])).toEqual([
+    ["a cpu", [25, null]],
+    ["a memory", [50, null]],
+    ["b cpu", [null, 100]],
+  ]);
+});
+
+it("adds up what was counted", () => {
+  const moments = [moment(1, { jobs: { completed: 2, failed: 1 } }), moment(2, { jobs: { completed: 3 } })];
+  expect(total(moments, (one) => one.jobs, "completed")).toBe(5);
+  expect(total(moments, (one) => one.jobs, "failed", "cancelled")).toBe(1);
+});
+
+it("shortens numbers and knows no number", () => {
+  expect([short(1_234_567, "en"), short(0.125, "en"), percent(undefined), milliseconds(null)]).toEqual(["1.2M", "0.13", undefined, null]);
+});

@@ -1,0 +1,40 @@
+import type { Moment } from "../api/types";
+
+export interface Line {
+  label: string;
+  points: { x: number; y: number | null }[];
+}
+
+/** One line over the moments; where there is no number the line has a gap. */
+export function line(label: string, moments: readonly Moment[], value: (moment: Moment) => number | null | undefined): Line {
+  return { label, points: moments.map((moment) => ({ x: moment.at * 1000, y: value(moment) ?? null })) };
+}
+
+/** One line for each machine and resource that any moment tells of, in the order of their names. */
+export function machineLines(moments: readonly Moment[], name: (host: string, resource: string, several: boolean) => string): Line[] {
+  const found = new Map<string, Set<string>>();
+  for (const moment of moments) {
+    for (const [host, shares] of Object.entries(moment.machines)) {
+      const known = found.get(host) ?? new Set();
+      for (const resource of Object.keys(shares)) known.add(resource);
+      found.set(host, known);
+    }
+  }
+  const several = found.size > 1;
+  return [...found].sort().flatMap(([host, resources]) =>
+    [...resources].sort().map((resource) => line(name(host, resource, several), moments, (moment) => percent(moment.machines[host]?.[resource]))),
+  );
+}
+
+export const percent = (share: number | undefined): number | undefined => (share === undefined ? undefined : Math.round(share * 1000) / 10);
+export const milliseconds = (seconds: number | null): number | null => (seconds === null ? null : Math.round(seconds * 10_000) / 10);
+
+/** The sum of what was counted in all moments. */
+export function total(moments: readonly Moment[], counts: (moment: Moment) => Record<string, number>, ...names: string[]): number {
+  return moments.reduce((sum, moment) => sum + names.reduce((part, name) => part + (counts(moment)[name] ?? 0), 0), 0);
+}
+
+/** A number as short as people read it: 1234567 is “1.2M”. */
+export function short(value: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: value < 10 ? 2 : 1 }).format(value);
+}

@@ -1,0 +1,90 @@
+import { getResources, getSettings, getSummary, putSetting, resetSetting } from "../api/endpoints";
+import type { Moment, Resources, Setting } from "../api/types";
+import { feed } from "./feed.svelte";
+import { notices } from "./notices.svelte";
+
+const RESOURCES_MS = 5_000;
+const SUMMARY_MS = 15_000;
+
+/** How the installation is and was, asked for again and again while somebody looks. */
+export class Ops {
+  minutes = $state(60);
+  moments = $state.raw<Moment[]>([]);
+  resources = $state.raw<Resources | null>(null);
+  settings = $state.raw<Setting[]>([]);
+  waiting = $state.raw<string[]>([]);
+
+  /** Begin to look; returns what ends it. */
+  start(): () => void {
+    const timers = [
+      setInterval(() => void this.#whileVisible(() => this.loadSummary()), SUMMARY_MS),
+      setInterval(() => void this.#whileVisible(() => this.#loadResources()), RESOURCES_MS),
+    ];
+    const leave = feed.subscribe({ onOpen: () => void this.#loadAll() });
+    void this.#loadAll();
+    return () => {
+      timers.forEach(clearInterval);
+      leave();
+    };
+  }
+
+  async loadSummary(): Promise<void> {
+    const asked = this.minutes;
+    await this.#quietly(async () => {
+      const { moments } = await getSummary(asked);
+      if (asked === this.minutes) this.moments = moments; // else a later question has been asked
+    });
+  }
+
+  /** Change a setting; says whether it was taken. */
+  async change(setting: Setting, value: unknown): Promise<boolean> {
+    return this.#loudly(async () => this.#replace(await putSetting(setting.name, value)));
+  }
+
+  async reset(setting: Setting): Promise<boolean> {
+    return this.#loudly(async () => this.#replace(await resetSetting(setting.name)));
+  }
+
+  async #loadAll(): Promise<void> {
+    await Promise.all([this.loadSummary(), this.#loadResources(), this.#loadSettings()]);
+  }
+
+  async #loadResources(): Promise<void> {
+    await this.#quietly(async () => (this.resources = await getResources()));
+  }
+
+  async #loadSettings(): Promise<void> {
+    await this.#loudly(async () => {
+      const { items, waiting } = await getSettings();
+      this.settings = items;
+      this.waiting = waiting;
+    });
+  }
+
+  #replace(changed: Setting): void {
+    this.settings = this.settings.map((one) => (one.name === changed.name ? changed : one));
+  }
+
+  async #whileVisible(load: () => Promise<void>): Promise<void> {
+    if (document.visibilityState === "visible") await load();
+  }
+
+  /** What is asked for again in seconds need not be complained about; the banner says when there is no connection. */
+  async #quietly(load: () => Promise<unknown>): Promise<void> {
+    try {
+      await load();
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+
+  async #loudly(load: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await load();
+      return true;
+    } catch (error) {
+      notices.error(error);
+      return false;
+    }
+  }
+}
