@@ -27,6 +27,7 @@ from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
+from videochat.store.alarms import Alarms
 from videochat.store.blob import Blobs
 from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
@@ -53,6 +54,7 @@ class App:
     feed: EventFeed
     metrics: Metrics
     reporter: Reporter
+    alarms: Alarms
     media: MediaService
     transcripts: TranscriptService
     passages: PassageService
@@ -103,6 +105,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
 def _build(settings: Settings, database: Database, read: Read) -> App:
     live = LiveSettings(settings)
     metrics = Metrics()
+    alarms = Alarms(database, live)
     feed = EventFeed(database)
     space = Space(settings.data_dir, settings.storage.reserve_bytes)
     uploads = settings.data_dir / "uploads"
@@ -117,7 +120,8 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         blobs=blobs,
         feed=feed,
         metrics=metrics,
-        reporter=Reporter(database, metrics, space),
+        alarms=alarms,
+        reporter=Reporter(database, metrics, space, alarms.judge),
         space=space,
         media=MediaService(database, blobs, Limits.of(settings), uploads, space),
         transcripts=TranscriptService(database, host),

@@ -196,6 +196,14 @@ class LogSettings(Section):
     )
 
 
+class AlertSettings(Section):
+    rules: Path | None = Field(
+        None,
+        description="TOML file of rules beside the default ones; read anew when it changes.",
+        json_schema_extra=RELOADABLE,
+    )
+
+
 class MetricsSettings(Section):
     token: SecretStr | None = Field(None, description="Bearer token that /metrics asks for; unset: none is asked for.")
 
@@ -239,6 +247,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @field_validator("data_dir")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -60,3 +61,18 @@ def test_a_setting_is_changed_refused_and_taken_back(page: Page, serve: Callable
 
     words.get_by_role("button", name="Take back").click()
     expect(words.get_by_role("textbox")).to_have_value("")
+
+
+def test_an_alert_is_seen_and_acknowledged(page: Page, serve: Callable[..., Service], tmp_path: Path) -> None:
+    """A rule that holds fires within half a minute; who acknowledges it is in the history."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rule]]\nname = "Alive"\nexpression = "last(workers) > 0"\nseverity = "info"\nmessage = "A worker lives."\n'
+    )
+    page.goto(f"{serve(ALERTS__RULES=str(rules)).url}/ops")
+    alert = page.get_by_test_id("alert").filter(has_text="A worker lives.")
+    expect(alert).to_contain_text("firing", timeout=LONG)
+    alert.get_by_role("button", name="Acknowledge").click()
+    expect(alert).to_contain_text("acknowledged")
+    page.get_by_text("What happened").click()
+    expect(page.get_by_text("Alive: acknowledged")).to_be_visible()

@@ -59,7 +59,7 @@ def _between(began: int, before: Point, ended: int, after: Point) -> dict[str, A
     def rate(name: str) -> float:
         return round(max(0.0, float(after[name]) - float(before[name])) / seconds, 4)
 
-    buckets = _grown(before["latency"], after["latency"])
+    buckets = grown(before["latency"], after["latency"])
     return {
         "at": ended,
         "requests_per_second": rate("requests"),
@@ -90,8 +90,8 @@ def quantile(buckets: Sequence[float], share: float) -> float | None:
     return float(SECONDS[-1])
 
 
-def _grown(before: Sequence[float], after: Sequence[float]) -> list[float]:
-    """Return by how much each bucket grew; without the sum at the end."""
+def grown(before: Sequence[float], after: Sequence[float]) -> list[float]:
+    """Return by how much each bucket grew; the sums at the ends are left out."""
     if len(before) != len(after):
         return list(after)[:-1]
     return [max(0.0, b - a) for a, b in zip(before, after, strict=True)][:-1]

@@ -81,6 +81,8 @@ class Metrics:
         self.machine = self._gauge(
             "machine", "Share that is used, 0 to 1, of a machine's resources.", "host", "resource"
         )
+        self.workers = self._gauge("workers", "Workers that live.")
+        self.tasks = self._gauge("tasks", "Tasks in the queues: waiting or running.", "state")
         self.disk_free = self._gauge("disk_free_bytes", "Space that may still be written.", "host")
 
     def totals(self) -> Totals:

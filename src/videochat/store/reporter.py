@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
 from videochat.errors import VideoChatError
-from videochat.ops.history import point_of
+from videochat.ops.history import Point, point_of
 from videochat.ops.metrics import Labels, Metrics, Numbers, Totals, added, less, to_json
 from videochat.ops.monitor import Monitor, ProcessName
 from videochat.ops.resources import Space
@@ -27,6 +28,7 @@ DEAD = timedelta(seconds=60)
 KEEP_HOURS = 25
 
 Sums = dict[str, dict[Labels, Numbers]]
+Judge = Callable[[Sequence[tuple[int, Point]], datetime], Awaitable[object]]
 
 
 class Reporter:
@@ -36,10 +38,11 @@ class Reporter:
     by whoever removed it. A process that was taken for dead and is not finds its row gone and reports what came since.
     """
 
-    def __init__(self, database: Database, metrics: Metrics, space: Space) -> None:
+    def __init__(self, database: Database, metrics: Metrics, space: Space, judge: Judge | None = None) -> None:
         self._database = database
         self._metrics = metrics
         self._space = space
+        self._judge = judge
         self._name: ProcessName | None = None
         self._monitor: Monitor | None = None
         self._written: Totals = {}
@@ -69,10 +72,11 @@ class Reporter:
         now = datetime.now(UTC)
         async with self._database.read() as session:
             known = await reports.every(session)
+            work = await reports.work(session)
         others = [one for one in known if one.process != str(self._name)]
         # Who was taken for dead and has not reported since is among the retired.
         retired = self._counted(self._written) if len(others) == len(known) else self._before
-        mine = less(self._metrics.totals(), retired)
+        mine = {**less(self._metrics.totals(), retired), **_of_the_whole(work)}
         return added(mine, *(one.totals if _fresh(one, now) else self._counted(one.totals) for one in others))
 
     async def processes(self) -> list[Report]:
@@ -137,7 +141,9 @@ class Reporter:
             work = await reports.work(session)
         point = point_of(await self.totals(), work)
         async with self._database.write() as session:
-            await reports.add_point(session, slot, point, slot - KEEP_HOURS * 3600)
+            first = await reports.add_point(session, slot, point, slot - KEEP_HOURS * 3600)
+        if first and self._judge is not None:  # whoever adds the point judges it, so that nobody is told twice
+            await self._judge(await self.points(KEEP_HOURS * 3600), now)
 
     def _counted(self, totals: Totals) -> Sums:
         """Leave out what is only true of a process that lives."""
@@ -146,6 +152,12 @@ class Reporter:
 
 
 OWN = "videochat_process_cpu_used_seconds"  # carries the name of its process, of which there would be ever more
+
+
+def _of_the_whole(work: Mapping[str, int]) -> Sums:
+    """Return what no process could count for itself."""
+    tasks: dict[Labels, Numbers] = {(state,): (float(work[state]),) for state in ("waiting", "running")}
+    return {"videochat_tasks": tasks, "videochat_workers": {(): (float(work["workers"]),)}}
 
 
 def _fresh(report: Report, now: datetime) -> bool:

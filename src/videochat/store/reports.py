@@ -57,10 +57,12 @@ async def newest_point(session: AsyncSession) -> int:
     return await session.scalar(select(func.max(PointRow.at))) or 0
 
 
-async def add_point(session: AsyncSession, at: int, values: dict[str, Any], keep_from: int) -> None:
-    """Keep the first point of this moment, and none from before `keep_from`."""
-    await session.execute(upsert(session, PointRow).values(at=at, values=values).on_conflict_do_nothing())
+async def add_point(session: AsyncSession, at: int, values: dict[str, Any], keep_from: int) -> bool:
+    """Keep the first point of this moment, and none from before `keep_from`; say whether this is the first."""
+    adding = upsert(session, PointRow).values(at=at, values=values).on_conflict_do_nothing()
+    first = await session.scalar(adding.returning(PointRow.at)) is not None
     await session.execute(delete(PointRow).where(PointRow.at < keep_from))
+    return first
 
 
 async def points(session: AsyncSession, since: int) -> list[tuple[int, dict[str, Any]]]:

@@ -323,6 +323,33 @@ class PointRow(Base):
     values: Mapped[dict[str, Any]]
 
 
+class AlertRow(Base):
+    """How it is with a rule."""
+
+    __tablename__ = "alerts"
+
+    rule: Mapped[str] = mapped_column(String(80), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    value: Mapped[float | None]
+    silenced_until: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None] = mapped_column(String(80))
+
+
+class AlertEventRow(Base):
+    """Something that happened to an alert."""
+
+    __tablename__ = "alert_events"
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True)
+    rule: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime] = mapped_column(index=True)
+    event: Mapped[str] = mapped_column(String(16))
+    value: Mapped[float | None]
+    by: Mapped[str | None] = mapped_column(String(80))
+
+
 class WorkerRow(Base):
     """A process that works on jobs, and when it last said that it lives."""
 

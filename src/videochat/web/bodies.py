@@ -301,3 +301,34 @@ class ResourcesOut(Body):
     disk_free_bytes: dict[str, float] = Field(
         description="What may still be written on each machine's disk of DATA_DIR."
     )
+
+
+class AlertOut(Body):
+    name: str
+    severity: Literal["info", "warning", "critical"]
+    message: str
+    expression: str
+    status: Literal["ok", "pending", "firing"]
+    since: str | None = Field(description="Since when it is so; null before it was judged for the first time.")
+    value: float | None = Field(
+        description="What the left side of the expression was last; null when nothing could be said."
+    )
+    silenced_until: str | None
+    acknowledged_by: str | None
+
+
+class AlertEventOut(Body):
+    rule: str
+    at: str
+    event: str = Field(description="firing, resolved, silenced or acknowledged.")
+    value: float | None
+    by: str | None
+
+
+class AlertsOut(Body):
+    items: list[AlertOut]
+    history: list[AlertEventOut] = Field(description="What happened last, newest first.")
+
+
+class SilenceIn(Body):
+    minutes: float = Field(gt=0, le=43200, description="For how long nobody is told.")

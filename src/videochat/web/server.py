@@ -13,7 +13,7 @@ from videochat.app import App
 from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
-from videochat.web.routes import answers, jobs, media, ops, search, system, transcripts
+from videochat.web.routes import alerts, answers, jobs, media, ops, search, system, transcripts
 
 
 def create_api(app: App) -> FastAPI:
@@ -29,7 +29,7 @@ def create_api(app: App) -> FastAPI:
         redoc_url=None,
     )
     api.state.app = app
-    for routes in (system, media, transcripts, jobs, search, answers, ops):
+    for routes in (system, media, transcripts, jobs, search, answers, ops, alerts):
         api.include_router(routes.router)
     page.install(api)
     problems.install(api)

@@ -177,3 +177,23 @@ export interface Setting {
   changed_at: string | null;
   changed_by: string | null;
 }
+
+export interface Alert {
+  name: string;
+  severity: "info" | "warning" | "critical";
+  message: string;
+  expression: string;
+  status: "ok" | "pending" | "firing";
+  since: string | null;
+  value: number | null;
+  silenced_until: string | null;
+  acknowledged_by: string | null;
+}
+
+export interface AlertEvent {
+  rule: string;
+  at: string;
+  event: "firing" | "resolved" | "silenced" | "acknowledged";
+  value: number | null;
+  by: string | null;
+}

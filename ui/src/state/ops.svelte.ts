@@ -1,5 +1,5 @@
-import { getResources, getSettings, getSummary, putSetting, resetSetting } from "../api/endpoints";
-import type { Moment, Resources, Setting } from "../api/types";
+import { acknowledgeAlert, getAlerts, getResources, getSettings, getSummary, putSetting, resetSetting, silenceAlert } from "../api/endpoints";
+import type { Alert, AlertEvent, Moment, Resources, Setting } from "../api/types";
 import { feed } from "./feed.svelte";
 import { notices } from "./notices.svelte";
 
@@ -13,12 +13,15 @@ export class Ops {
   resources = $state.raw<Resources | null>(null);
   settings = $state.raw<Setting[]>([]);
   waiting = $state.raw<string[]>([]);
+  alerts = $state.raw<Alert[]>([]);
+  alertHistory = $state.raw<AlertEvent[]>([]);
 
   /** Begin to look; returns what ends it. */
   start(): () => void {
     const timers = [
       setInterval(() => void this.#whileVisible(() => this.loadSummary()), SUMMARY_MS),
       setInterval(() => void this.#whileVisible(() => this.#loadResources()), RESOURCES_MS),
+      setInterval(() => void this.#whileVisible(() => this.#loadAlerts()), SUMMARY_MS),
     ];
     const leave = feed.subscribe({ onOpen: () => void this.#loadAll() });
     void this.#loadAll();
@@ -45,12 +48,30 @@ export class Ops {
     return this.#loudly(async () => this.#replace(await resetSetting(setting.name)));
   }
 
+  async acknowledge(alert: Alert): Promise<void> {
+    await this.#loudly(async () => acknowledgeAlert(alert.name));
+    await this.#loadAlerts();
+  }
+
+  async silence(alert: Alert, minutes: number): Promise<void> {
+    await this.#loudly(async () => silenceAlert(alert.name, minutes));
+    await this.#loadAlerts();
+  }
+
   async #loadAll(): Promise<void> {
-    await Promise.all([this.loadSummary(), this.#loadResources(), this.#loadSettings()]);
+    await Promise.all([this.loadSummary(), this.#loadResources(), this.#loadSettings(), this.#loadAlerts()]);
   }
 
   async #loadResources(): Promise<void> {
     await this.#quietly(async () => (this.resources = await getResources()));
+  }
+
+  async #loadAlerts(): Promise<void> {
+    await this.#quietly(async () => {
+      const { items, history } = await getAlerts();
+      this.alerts = items;
+      this.alertHistory = history;
+    });
   }
 
   async #loadSettings(): Promise<void> {
