@@ -194,6 +194,9 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, else JSON lines."
     )
+    files: bool = Field(True, description="Web processes and workers write JSON lines into DATA_DIR/logs too.")
+    max_bytes: int = Field(256 * MIB, ge=MIB, description="About what all files in DATA_DIR/logs may hold, in bytes.")
+    keep_days: float = Field(14.0, gt=0, description="Days after which a file in DATA_DIR/logs is removed.")
 
 
 class MetricsSettings(Section):

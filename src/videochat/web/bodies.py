@@ -301,3 +301,14 @@ class ResourcesOut(Body):
     disk_free_bytes: dict[str, float] = Field(
         description="What may still be written on each machine's disk of DATA_DIR."
     )
+
+
+class LogsOut(Body):
+    items: list[dict[str, Any]] = Field(
+        description="Log lines, newest first, each with the process that wrote it; `timestamp`, `level` and `event` are "
+        "there, `request_id`, `job` and `media` where they apply."
+    )
+    before: str | None = Field(description="Pass it as `before` for older lines; null when there are none.")
+    complete: bool = Field(
+        description="False when the search was given up because it had read so much; it can go on with `before`."
+    )
