@@ -18,7 +18,7 @@ from videochat.settings import MIB
 LEVELS = ("debug", "info", "warning", "error", "critical")
 BLOCK = 64 * 1024
 LONGEST_LINE = 256 * 1024
-MOST_READ = 16 * MIB  # about half a second
+MOST_READ = 16 * MIB  # half a second to a second of work for one thread
 MOST_ANSWERED = 4 * MIB
 # Threads may write in another order than they took the time, and a file's own time is a little behind.
 DISORDER = timedelta(seconds=1)
