@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy.engine import make_url
 
 from s3 import KEYS, Bucket, serve_s3
+from videochat.ops.logfile import LogFile
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
 
@@ -72,3 +75,17 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     return Bucket.create(s3_endpoint)
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """Let the test configure logging, which is so for a whole process, and leave none of it to other tests."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    for handler in root.handlers:
+        if isinstance(stream := getattr(handler, "stream", None), LogFile):
+            stream.close()
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()

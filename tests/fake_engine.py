@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Generator
@@ -69,6 +70,8 @@ class FakeTranscriber:
                 os._exit(3)
             case "bug":
                 raise ZeroDivisionError
+            case "loud":
+                logging.getLogger("fake").warning("too loud")
             case "fail":
                 raise TranscriptionError("The audio is too strange.")
             case "slow":

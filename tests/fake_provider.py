@@ -8,7 +8,7 @@ from types import EllipsisType
 from typing import Self
 
 from videochat.answers.provider import Piece, Request
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 
 
 class FakeProvider:

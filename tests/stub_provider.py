@@ -20,6 +20,7 @@ class Reply:
     finish: str = "stop"
     then: Literal["finish", "close", "stall", "garbage"] = "finish"
     error_code: str = "stubbed"
+    message: str = "secret-key-in-upstream-message"
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class StubProvider:
 
     async def _answer(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if reply.status != 200:
-            error = {"message": "secret-key-in-upstream-message", "type": "stub", "code": reply.error_code}
+            error = {"message": reply.message, "type": "stub", "code": reply.error_code}
             await _send(writer, reply.status, "application/json", json.dumps({"error": error}).encode())
             return
         await _send(writer, 200, "text/event-stream", _event({"role": "assistant"}))

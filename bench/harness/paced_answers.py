@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Self
 
 from videochat.answers.provider import Piece, Request, Usage
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 
 PIECES = 250
 CITED = 10  # every so many pieces the first source is cited

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from videochat.app import App
 from videochat.ops.metrics import Metrics
-from videochat.settings import ServerSettings
+from videochat.sections import ServerSettings
 from videochat.web.server import create_api
 
 # A release changes the version and nothing that a client relies on, so it must not make the snapshot stale.

@@ -21,8 +21,9 @@ from videochat.jobs.task import Queue
 from videochat.jobs.worker import Worker
 from videochat.media.media import Limits
 from videochat.media.service import MediaService
+from videochat.ops import logging
 from videochat.ops.live import LiveSettings
-from videochat.ops.logging import configure_logging
+from videochat.ops.logfile import Bounds
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.passages.service import PassageService
@@ -82,7 +83,9 @@ class App:
             {queue: room[queue] for queue in jobs.queues}, partial(self.feed.news, TASKS),
             poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
         )  # fmt: skip
-        chores = Chores(self.database, housekeeping(self.database, self.media, self.jobs, self.settings.retention))
+        bounds = Bounds.of(self.settings)
+        due = housekeeping(self.database, self.media, self.jobs, self.settings.retention, bounds)
+        chores = Chores(self.database, due)
         return Worker(self.database, engine, chores, jobs)
 
 
@@ -111,7 +114,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     uploads = settings.data_dir / "uploads"
     blobs = open_blobs(settings.storage_url, Workplace(uploads, space))
     passages = PassageService(database)
-    children = {"LOG__LEVEL": settings.log.level, "LOG__FORMAT": settings.log.format}
+    children = logging.for_children(settings)
     host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
     app = App(
         live=live,
@@ -145,8 +148,7 @@ def _take_up(app: App, before: Settings, now: Settings) -> None:
     if now.ai != before.ai:  # first, because it may be refused
         app.answers.use(load_provider(now.provider, now.ai), now.ai)
     app.media.limit(Limits.of(now))
-    if now.log != before.log:
-        configure_logging(now.log.level, now.log.format)
+    logging.take_up(now)
 
 
 def open_blobs(url: str, workplace: Workplace) -> Blobs:

@@ -17,7 +17,7 @@ from videochat.answers.citations import Citation
 from videochat.answers.provider import Provider, Request, Source, Turn, Usage, load_provider
 from videochat.answers.providers.pydantic_ai import PydanticAI
 from videochat.errors import ConfigurationError, ProviderDeniedError, ProviderError, ProviderUnavailableError
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 
 SEGMENTS = tuple(spoken("Plants are green.", "Chlorophyll absorbs red and blue light.", "Sugar is made."))
 SOURCES = (Source("p1", "m1", "plants.mp4", 0.0, 15.0, SEGMENTS, 3.0),)

@@ -32,7 +32,7 @@ def refused() -> str:
     [
         ("STT__ENGNE", "There is no setting STT__ENGNE (environment); did you mean STT__ENGINE?"),
         ("server__prot", "There is no setting SERVER__PROT (environment); did you mean SERVER__PORT?"),
-        ("LOG__XYZ", "There is no setting LOG__XYZ (environment); there are LOG__LEVEL, LOG__FORMAT."),
+        ("AUTH__QQQQQQ", "There is no setting AUTH__QQQQQQ (environment); there are AUTH__MODE."),
     ],
 )
 def test_a_wrong_name_in_the_environment_is_said(monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:

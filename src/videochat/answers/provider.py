@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 from videochat.errors import ConfigurationError
 from videochat.passages.passage import Layout, lay_out
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 from videochat.transcripts.segment import NumberedSegment
 
 GROUP = "videochat.providers"

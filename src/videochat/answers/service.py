@@ -25,7 +25,7 @@ from videochat.errors import (
 from videochat.ops.actor import Actor
 from videochat.ops.metrics import Metrics
 from videochat.passages.service import Found, PassageService
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 from videochat.store import events
 from videochat.store.feed import EventFeed
 from videochat.store.fingerprint import new_id

@@ -49,7 +49,7 @@ def serve(
     """Serve the page and the API, with a worker that is started and supervised."""
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     read = partial(load_settings, **({"server": given} if given else {}))
-    run(_serve(_fit(read), read, with_worker=not no_worker))
+    run(_serve(_fit(read, "web"), read, with_worker=not no_worker))
 
 
 def worker(
@@ -61,14 +61,14 @@ def worker(
     given: dict[str, Any] = {"concurrency": concurrency, "queues": queues and queues.split(",")}
     chosen = {name: value for name, value in given.items() if value is not None}
     read = partial(load_settings, **({"jobs": chosen} if chosen else {}))
-    run(_work(_fit(read), read, supervised=supervised))
+    run(_work(_fit(read, "worker"), read, supervised=supervised))
 
 
-def _fit(read: Read) -> Settings:
+def _fit(read: Read, role: str) -> Settings:
     """Return the settings when they are fit for this environment, with the log as they say."""
     settings = read()
     check_production(settings)
-    configure_logging(settings.log.level, settings.log.format)
+    configure_logging(settings, role)
     return settings
 
 

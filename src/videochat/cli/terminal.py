@@ -58,7 +58,7 @@ def quiet_settings(**overrides: Any) -> Settings:
     """Load the settings for a command that people watch: only errors are logged, unless --debug asks for all."""
     debug = "debug" in structlog.contextvars.get_contextvars()
     settings = load_settings(**overrides, log={"level": "DEBUG" if debug else "ERROR"})
-    configure_logging(settings.log.level, settings.log.format)
+    configure_logging(settings)
     return settings
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -17,8 +18,10 @@ from videochat.errors import NotFoundError, VideoChatError
 from videochat.jobs import control, repository
 from videochat.jobs.service import JobService
 from videochat.media.service import MediaService
+from videochat.ops import logfile
 from videochat.ops.actor import Actor
-from videochat.settings import RetentionSettings
+from videochat.ops.logfile import Bounds
+from videochat.sections import RetentionSettings
 from videochat.store import events
 from videochat.store.session import Database
 
@@ -76,7 +79,7 @@ class Chores:
 
 
 def housekeeping(
-    database: Database, media: MediaService, jobs: JobService, retention: RetentionSettings
+    database: Database, media: MediaService, jobs: JobService, retention: RetentionSettings, logs: Bounds
 ) -> list[Chore]:  # fmt: skip
     """Return the chores of this installation."""
 
@@ -114,5 +117,6 @@ def housekeeping(
         Chore("leftovers", timedelta(minutes=5), media.erase_leftovers),
         Chore("retention", hour, expire),
         Chore("events", day, prune),
+        Chore("logs", hour, partial(asyncio.to_thread, logfile.prune, logs), everywhere=True),
         Chore("idle-jobs", timedelta(minutes=1), restart_idle),
     ]

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from videochat.errors import InvalidError
 from videochat.jobs.job import Job
-from videochat.settings import Settings, SttSettings
+from videochat.sections import SttSettings
+from videochat.settings import Settings
 
 # What a person may choose for one job; the rest comes from the settings.
 CHOICES = ("engine", "model", "language", "beam_size", "vad_filter", "hotwords")

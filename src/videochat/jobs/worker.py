@@ -16,7 +16,7 @@ from videochat.jobs import queues, repository
 from videochat.jobs.chores import Chores
 from videochat.jobs.engine import Engine
 from videochat.jobs.liveness import Liveness, is_gone, this_host
-from videochat.settings import JobSettings
+from videochat.sections import JobSettings
 from videochat.store.fingerprint import new_id
 from videochat.store.session import Database
 

@@ -15,6 +15,7 @@ import structlog
 from videochat.errors import MediaError, StorageError, StorageFullError, VideoChatError
 from videochat.media.media import AudioReport, Cutting, Limits, Probe
 from videochat.ops.child import Child, ChildEndedError
+from videochat.ops.logging import request_id
 from videochat.ops.serving import Message
 
 log = structlog.get_logger(__name__)
@@ -133,12 +134,13 @@ async def _start() -> Child:
 async def _replies(task: Message, decoders: Decoders | None) -> AsyncGenerator[Message]:
     async with (decoders or Decoders()).one() as child:
         try:
-            await child.send(task)
+            await child.send({**task, "request_id": request_id()})
             async for reply in child.replies():
                 if "error" in reply:
                     raise _error(**reply["error"])
                 yield reply
-        except ChildEndedError:
+        except ChildEndedError as error:
+            log.warning("decoder.died", status=error.returncode)
             raise MediaError(CRASHED, code="media_crashed") from None
 
 

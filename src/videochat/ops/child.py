@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
-from videochat.ops.logging import SECRET_NAMES
+from videochat.ops.redaction import SECRET_NAMES
 from videochat.ops.serving import Message
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,9 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 Message = dict[str, Any]
@@ -16,18 +18,35 @@ PR_SET_PDEATHSIG = 1
 NICENESS = 10  # people who read go before machines that work
 
 
-def serve(handle: Callable[[Message], Iterator[Message]]) -> None:
+def say_crash(request_id: str | None, error: BaseException) -> None:
+    """Write a log line about what ended this process: the log of its parent goes to the same stderr."""
+    line = {
+        "request_id": request_id,
+        "event": "child.crashed",
+        "level": "error",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "exception": "".join(traceback.format_exception(error)),
+    }
+    sys.stderr.write(json.dumps(line) + "\n")
+
+
+def serve(
+    handle: Callable[[Message], Iterator[Message]], crashed: Callable[[str | None, BaseException], None] = say_crash
+) -> None:
     """Answer tasks from stdin until it closes: the child's main loop.
 
     `handle` yields the replies to one task; `{"done": true}` follows by itself. What libraries print to stdout goes to
-    stderr, so that it cannot break the protocol.
+    stderr, so that it cannot break the protocol. `crashed` logs what ends the process, with the request id of its task.
     """
+    task: Message = {}
+    sys.excepthook = lambda _kind, error, _trace: crashed(task.get("request_id"), error)
     _die_with_parent()
     os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with _protocol_stream() as out:
         for line in sys.stdin:
-            for reply in handle(json.loads(line)):
+            task = json.loads(line)
+            for reply in handle(task):
                 _write(out, reply)
             _write(out, {"done": True})
 

@@ -136,6 +136,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             connect_args={"connect_timeout": 10},
+            hide_parameters=True,  # of a failed statement: questions and transcripts are nothing for the log
         )
     )
 
@@ -160,7 +161,7 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise from_os_error(error, "opening the database") from error
-    engine = create_async_engine(url, connect_args={"factory": SqliteConnection})
+    engine = create_async_engine(url, connect_args={"factory": SqliteConnection}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

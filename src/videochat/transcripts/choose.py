@@ -12,7 +12,7 @@ from typing import Any, Literal
 import structlog
 
 from videochat.errors import EngineUnavailableError, UnsupportedError, VideoChatError
-from videochat.settings import SttSettings
+from videochat.sections import SttSettings
 from videochat.transcripts.catalogue import Catalogue, engine_named, installed
 from videochat.transcripts.fetches import RETRY_SECONDS, FailedFetches
 from videochat.transcripts.host import fetch_in_child

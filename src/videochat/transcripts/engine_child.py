@@ -6,18 +6,20 @@ process, which its parent reports as a crash.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import structlog
 from structlog.contextvars import bound_contextvars
 
 from videochat.errors import VideoChatError
-from videochat.ops.logging import configure_logging
+from videochat.ops.logging import configure_child_logging
 from videochat.ops.serving import Message, serve
 from videochat.transcripts.catalogue import Catalogue, engine_named, installed
 from videochat.transcripts.transcriber import EngineSpec, Options, Transcriber
+
+log = structlog.get_logger(__name__)
 
 
 class EngineChild:
@@ -59,6 +61,10 @@ class EngineChild:
         return self._loaded[1]
 
 
+def _crashed(request_id: str | None, error: BaseException) -> None:
+    log.error("engine.crashed", request_id=request_id, exc_info=error)
+
+
 if __name__ == "__main__":
-    configure_logging(os.environ.get("LOG__LEVEL", "INFO"), os.environ.get("LOG__FORMAT", "auto"))
-    serve(EngineChild(installed()).handle)
+    configure_child_logging("engine")
+    serve(EngineChild(installed()).handle, _crashed)

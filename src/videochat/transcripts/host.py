@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
-from structlog.contextvars import get_contextvars
 
 from videochat.errors import EngineCrashedError, EngineUnavailableError, VideoChatError
 from videochat.ops.child import Child, ChildEndedError
+from videochat.ops.logging import request_id
 from videochat.ops.serving import Message
 from videochat.transcripts.replies import raise_error, read_segment
 from videochat.transcripts.segment import Segment
@@ -171,7 +171,7 @@ class _Lease:
     async def replies(self, task: Message) -> AsyncGenerator[Message]:
         """Yield what the process answers to the task. Raises EngineCrashedError and the errors that it reports."""
         try:
-            await self.child.send({**task, "request_id": get_contextvars().get("request_id")})
+            await self.child.send({**task, "request_id": request_id()})
             async for reply in self.child.replies():
                 raise_error(reply)
                 if "done" in reply:
@@ -179,6 +179,7 @@ class _Lease:
                 else:
                     yield reply
         except ChildEndedError as error:
+            log.warning("engine.died", status=error.returncode)
             raise _crash(error) from error
 
 

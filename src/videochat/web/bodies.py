@@ -332,3 +332,14 @@ class AlertsOut(Body):
 
 class SilenceIn(Body):
     minutes: float = Field(gt=0, le=43200, description="For how long nobody is told.")
+
+
+class LogsOut(Body):
+    items: list[dict[str, Any]] = Field(
+        description="Log lines, newest first, each with the process that wrote it; `timestamp`, `level` and `event` are "
+        "there, `request_id`, `job` and `media` where they apply."
+    )
+    before: str | None = Field(description="Pass it as `before` for older lines; null when there are none.")
+    complete: bool = Field(
+        description="False when the search was given up because it had read so much; it can go on with `before`."
+    )

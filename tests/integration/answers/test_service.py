@@ -26,7 +26,7 @@ from videochat.errors import (
 from videochat.ops.actor import LOCAL, Actor
 from videochat.ops.metrics import Metrics
 from videochat.passages.service import PassageService
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 from videochat.store.feed import EventFeed
 from videochat.store.session import Database
 

@@ -16,7 +16,9 @@ from videochat.jobs.chores import LASTING_EVENTS, Chore, Chores, housekeeping
 from videochat.jobs.job import Job
 from videochat.media.media import Media
 from videochat.ops.actor import LOCAL
-from videochat.settings import RetentionSettings, Settings
+from videochat.ops.logfile import Bounds
+from videochat.sections import RetentionSettings
+from videochat.settings import Settings
 from videochat.store import events
 from videochat.store.session import Database
 from work import add_job, job_now, take
@@ -43,7 +45,7 @@ async def app(database_url: str, tmp_path: Path) -> AsyncIterator[App]:
 
 async def do(app: App, name: str, **retention: float) -> int:
     """Do one chore now and return its count."""
-    chores = housekeeping(app.database, app.media, app.jobs, RetentionSettings(**retention))
+    chores = housekeeping(app.database, app.media, app.jobs, RetentionSettings(**retention), Bounds.of(app.settings))
     return await next(chore for chore in chores if chore.name == name).do()
 
 

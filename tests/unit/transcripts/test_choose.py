@@ -11,7 +11,7 @@ import pytest
 
 from fake_engine import FakeEngine
 from videochat.errors import ConfigurationError, EngineUnavailableError, UnsupportedError
-from videochat.settings import SttSettings
+from videochat.sections import SttSettings
 from videochat.transcripts.choose import Chosen, EngineChooser, base_language, threads_for
 from videochat.transcripts.fetches import RETRY_SECONDS, FailedFetches
 

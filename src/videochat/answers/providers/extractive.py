@@ -17,7 +17,7 @@ from videochat.passages.analyse import analyse, terms
 from videochat.passages.places import Place, places
 from videochat.passages.question import topic_terms
 from videochat.passages.snippet import clip
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 
 MAX_BULLETS = 6
 MAX_QUOTE = 400

@@ -40,7 +40,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from videochat.answers.prompts import load_prompt
 from videochat.answers.provider import Piece, Request, Source, Usage
 from videochat.errors import ConfigurationError, ProviderDeniedError, ProviderError, ProviderUnavailableError
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings
 
 log = structlog.get_logger(__name__)
 

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from videochat.app import App
+from videochat.ops import logbook
 from videochat.ops.history import series
 from videochat.ops.live import SETTINGS, Setting
+from videochat.ops.logbook import Position, Wanted
+from videochat.ops.logfile import Bounds
 from videochat.settings import SECTIONS, Settings
 from videochat.store.overrides import Override
 from videochat.store.reports import Report
-from videochat.web.bodies import ResourcesOut, SettingIn, SettingOut, SettingsOut, SummaryOut
+from videochat.web.bodies import LogsOut, ResourcesOut, SettingIn, SettingOut, SettingsOut, SummaryOut
 from videochat.web.dependencies import TheActor, TheApp
 
 router = APIRouter(tags=["ops"], prefix="/api/ops")
 
 DEFAULTS = Settings.model_construct()
+
+
+def _wanted(
+    level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"] | None, Query(description="This level or worse.")
+    ] = None,
+    since: Annotated[datetime | None, Query(description="Not older; without a time zone it is UTC.")] = None,
+    until: Annotated[datetime | None, Query(description="Not newer.")] = None,
+    request: Annotated[str | None, Query(description="Lines of the request with this id.")] = None,
+    job: Annotated[str | None, Query(description="Lines of this job.")] = None,
+    text: Annotated[str | None, Query(max_length=200, description="Lines with this text anywhere in them.")] = None,
+) -> Wanted:
+    return Wanted(level, _in_utc(since), _in_utc(until), request, job, text)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 @router.get("/settings", response_model=SettingsOut)
@@ -103,3 +125,16 @@ def _process(report: Report) -> dict[str, object]:
         "handles": own("handles"),
         "tasks": own("tasks"),
     }
+
+
+@router.get("/logs", response_model=LogsOut)
+async def logs(
+    app: TheApp,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    before: Annotated[str | None, Query(description="`before` of the answer with the newer lines.")] = None,
+) -> dict[str, object]:
+    """Return what the processes of this machine wrote into their log files, newest first."""
+    start = None if before is None else Position.parse(before)
+    found = await asyncio.to_thread(logbook.read, Bounds.of(app.settings).folder, wanted, limit, start)
+    return {"items": found.lines, "before": found.before and str(found.before), "complete": found.complete}

@@ -1,0 +1,193 @@
+"""What can be configured, group by group; `settings` makes one tree of them.
+
+A field marked `reloadable` is one that a running service takes up (`ops/live.py`); the others need a restart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
+
+MIB = 1024**2
+GIB = 1024**3
+RELOADABLE: JsonDict = {"reloadable": True}
+
+
+class Section(BaseModel):
+    """One group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ServerSettings(Section):
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Without access control only a loopback address is accepted."
+    )
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    cors_origins: list[str] = Field([], description="Origins of other pages that may call the API.")
+    allowed_hosts: list[str] = Field(
+        [], description="Host names accepted beside loopback names, for a reverse proxy on this machine."
+    )
+    max_upload_bytes: int = Field(
+        20 * GIB, ge=1, description="Largest file that is accepted, in bytes.", json_schema_extra=RELOADABLE
+    )
+
+
+class DatabaseSettings(Section):
+    url: str | None = Field(
+        None, description="sqlite:///path or postgresql://user:password@host/name. Default: SQLite in DATA_DIR."
+    )
+    pool_size: int = Field(10, ge=1, description="Connections kept per process (PostgreSQL).")
+
+
+class StorageSettings(Section):
+    url: str | None = Field(
+        None,
+        description="Where blobs are kept: file:///folder, or s3://bucket/prefix?endpoint=…&region=… with videochat[s3] and "
+        "keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Default: a folder in DATA_DIR.",
+    )
+    reserve_bytes: int = Field(
+        256 * MIB,
+        ge=0,
+        description="Space on the disk of DATA_DIR that is left to the databases, in bytes: with less, uploads are refused "
+        "and jobs wait.",
+    )
+
+
+class MediaSettings(Section):
+    max_duration_hours: float = Field(24.0, gt=0, description="Longest recording that is decoded, in hours.")
+    max_decode_seconds: float = Field(
+        3600.0, gt=0, description="Longest time that decoding one file may take, in seconds."
+    )
+
+
+class SttSettings(Section):
+    engine: str = Field(
+        "auto",
+        description="Speech engine: auto, faster-whisper, pocketsphinx or a plugin's name. auto takes faster-whisper "
+        "if its model is on disk or can be fetched, else the basic offline recogniser (pocketsphinx).",
+        json_schema_extra=RELOADABLE,
+    )
+    model: str = Field(
+        "small", description="Model name or folder of the engine (faster-whisper).", json_schema_extra=RELOADABLE
+    )
+    language: str | None = Field(
+        None,
+        description="Language code such as en or zh; unset: recognised by the engine.",
+        json_schema_extra=RELOADABLE,
+    )
+    device: str = Field("auto", description="auto, cpu or cuda.")
+    compute_type: str = Field("default", description="Number format of the model: default, int8, float16, …")
+    beam_size: int = Field(5, ge=1, le=20, description="Beam width of the search.", json_schema_extra=RELOADABLE)
+    vad_filter: bool = Field(True, description="Skip silence inside a window.", json_schema_extra=RELOADABLE)
+    hotwords: str | None = Field(
+        None, description="Words that the engine should expect, separated by spaces.", json_schema_extra=RELOADABLE
+    )
+    threads: int = Field(0, ge=0, description="Threads of one engine process; 0: cores divided by JOBS__CONCURRENCY.")
+    idle_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="An engine process that nobody uses is ended after this time, which gives its memory back.",
+    )
+    fetch_seconds: float = Field(
+        900.0, ge=0, description="Longest time to fetch a model; 0: never fetch.", json_schema_extra=RELOADABLE
+    )
+
+
+class AiSettings(Section):
+    provider: str | None = Field(
+        None,
+        description="Answer provider: extractive, pydantic-ai or a plugin's name. Default: pydantic-ai with a key, else extractive.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="Key of the language model's provider.", json_schema_extra=RELOADABLE
+    )
+    # Not reloadable: who may change settings over HTTP must not be able to have the key sent somewhere else.
+    base_url: str | None = Field(None, description="Address of an OpenAI-compatible service, ending in /v1.")
+    model: str = Field(
+        "gpt-4.1-mini", description="Language model, as the provider names it.", json_schema_extra=RELOADABLE
+    )
+    timeout: float = Field(
+        60.0, gt=0, description="Longest silence of the provider, in seconds.", json_schema_extra=RELOADABLE
+    )
+    max_retries: int = Field(
+        2, ge=0, le=10, description="Retries of a request that may succeed later.", json_schema_extra=RELOADABLE
+    )
+    context_tokens: int = Field(
+        8000,
+        ge=500,
+        description="Tokens of transcript that one question may send to the provider.",
+        json_schema_extra=RELOADABLE,
+    )
+
+
+class JobSettings(Section):
+    concurrency: int = Field(
+        0, ge=0, le=64, description="Windows (engine processes) at a time in one worker; 0: as suits cores and memory."
+    )
+    decode_concurrency: int = Field(1, ge=1, le=16, description="Recordings that one worker decodes at a time.")
+    queues: list[Literal["decode", "transcribe"]] = Field(
+        ["decode", "transcribe"], description="Queues that a worker takes tasks from."
+    )
+    step_seconds: float = Field(
+        7200.0, gt=0, description="Longest time that decoding a recording or listening to one window may take."
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, description="How long a stopping worker lets windows end; what is left goes to other workers."
+    )
+    memory_reserve_bytes: int = Field(
+        512 * MIB, ge=0, description="Memory of the machine that is left free, in bytes: with less, windows wait."
+    )
+    first_window_seconds: float = Field(
+        30.0, ge=5, le=600, description="Target length of the first window: text appears after it."
+    )
+    window_seconds: float = Field(
+        120.0,
+        ge=10,
+        le=600,
+        description="Target length of later windows: who comes later waits that long for an engine.",
+    )
+    heartbeat_seconds: float = Field(1.0, gt=0, le=60, description="How often a worker says that it lives.")
+    poll_seconds: float = Field(
+        1.0, gt=0, le=5, description="How often queues and leases are looked at when nothing new is heard."
+    )
+
+
+class RetentionSettings(Section):
+    media_days: float | None = Field(
+        None, gt=0, description="Days after which a recording is deleted with all that was made from it; unset: never."
+    )
+    event_days: float = Field(
+        7.0, gt=0, description="Days for which a client that was away can ask for every event it missed."
+    )
+
+
+class AuthSettings(Section):
+    mode: Literal["none"] = Field("none", description="Access control; none is accepted on loopback addresses only.")
+
+
+class LogSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least important level that is logged.", json_schema_extra=RELOADABLE
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: console on a terminal, else JSON lines."
+    )
+    files: bool = Field(True, description="Web processes and workers write JSON lines into DATA_DIR/logs too.")
+    max_bytes: int = Field(256 * MIB, ge=MIB, description="About what all files in DATA_DIR/logs may hold, in bytes.")
+    keep_days: float = Field(14.0, gt=0, description="Days after which a file in DATA_DIR/logs is removed.")
+
+
+class AlertSettings(Section):
+    rules: Path | None = Field(
+        None,
+        description="TOML file of rules beside the default ones; read anew when it changes.",
+        json_schema_extra=RELOADABLE,
+    )
+
+
+class MetricsSettings(Section):
+    token: SecretStr | None = Field(None, description="Bearer token that /metrics asks for; unset: none is asked for.")
