@@ -3,7 +3,7 @@
     backup.json                     what this is: format, schema and version
     tables/NAME/0000000.jsonl.gz …  rows, one JSON object a line, in parts that fit into memory
     blobs/KEY …                     what the rows speak of
-    seal.json                       the hash of the names, sizes and contents of all members, and what they are
+    seal.json                       the hash of the names, sizes and contents of all members, and of the seal itself
 
 Nothing is written twice and nothing is waited for, so memory stays flat whatever the size. A file without its seal is torn.
 """
@@ -18,7 +18,7 @@ import tarfile
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -73,11 +73,6 @@ class ArchiveWriter:
         self._name = name
         self._digest = hashlib.sha256()
 
-    @property
-    def sha256(self) -> str:
-        """The hash of all members so far."""
-        return self._digest.hexdigest()
-
     async def add(self, name: str, content: bytes) -> None:
         """Add a member that is in memory."""
         await asyncio.to_thread(self._begin, name, len(content))
@@ -101,7 +96,8 @@ class ArchiveWriter:
         await asyncio.to_thread(self._pad, size)
 
     async def finish(self, seal: Seal) -> None:
-        await self.add(SEAL, as_json(seal))
+        """Add the seal, whose hash is still empty, and the end."""
+        await self.add(SEAL, as_json(replace(seal, sha256=_sealed(self._digest, seal))))
         await asyncio.to_thread(self._write, bytes(2 * PADDED))  # how a tar ends
 
     def _begin(self, name: str, size: int) -> None:
@@ -222,7 +218,7 @@ class Checker:
         self._digest.update(block)
 
     def matches(self, seal: Seal) -> bool:
-        return self._digest.hexdigest() == seal.sha256
+        return _sealed(self._digest, seal) == seal.sha256
 
 
 def as_json(value: Start | Seal) -> bytes:
@@ -237,6 +233,13 @@ def _read(kind: type[Header], content: bytes) -> Header:
     except (ValueError, TypeError, KeyError):
         raise DamagedBackupError("The backup is damaged: what it says of itself cannot be read.") from None
     return kind(**values)
+
+
+def _sealed(members: hashlib._Hash, seal: Seal) -> str:
+    """Return the hash of the members and of what the seal says of them."""
+    digest = members.copy()
+    digest.update(as_json(replace(seal, sha256="")))
+    return digest.hexdigest()
 
 
 def _signed(name: str, size: int) -> bytes:

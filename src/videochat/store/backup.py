@@ -66,7 +66,7 @@ async def back_up(database: Database, blobs: Blobs, target: Path, told: Told) ->
         lost = await copier.copy(await _still_used(database, missing))
         left_out = [key for key in missing if key not in copier.done and key not in lost]
         count, size = len(copier.done), sum(copier.done.values())
-        await archive.finish(Seal(archive.sha256, rows, count, size, left_out))
+        await archive.finish(Seal("", rows, count, size, left_out))
     return BackedUp(rows, count, size, lost)
 
 
