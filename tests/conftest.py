@@ -6,6 +6,7 @@ import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -28,19 +29,26 @@ def skip_unless_ci(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
+@contextmanager
+def new_postgres() -> Iterator[str]:
     """Give the URL of a new, empty PostgreSQL database that is dropped afterwards."""
     name = f"videochat_test_{uuid.uuid4().hex[:12]}"
     try:
         admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
     except psycopg.OperationalError:
         skip_unless_ci("no PostgreSQL at TEST_POSTGRES_URL (default 127.0.0.1:5432)")
-        return
+        raise
     with admin:
         admin.execute(f'CREATE DATABASE "{name}"')
         yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """Give the URL of a new, empty PostgreSQL database that is dropped afterwards."""
+    with new_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -89,6 +89,27 @@ class App:
         return Worker(self.database, engine, chores, jobs)
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What is remembered, without the services that work on it."""
+
+    database: Database
+    blobs: Blobs
+    workplace: Workplace
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open a migrated database and the blobs."""
+    await migrate(settings.database_url)
+    database = open_database(settings.database_url, pool_size=settings.database.pool_size)
+    try:
+        workplace = _workplace(settings)
+        yield Store(database, open_blobs(settings.storage_url, workplace), workplace)
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterator[App]:
     """Build the App on a migrated database and let go of everything at the end.
@@ -110,9 +131,9 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     metrics = Metrics()
     alarms = Alarms(database, live)
     feed = EventFeed(database)
-    space = Space(settings.data_dir, settings.storage.reserve_bytes)
-    uploads = settings.data_dir / "uploads"
-    blobs = open_blobs(settings.storage_url, Workplace(uploads, space))
+    workplace = _workplace(settings)
+    space = workplace.space
+    blobs = open_blobs(settings.storage_url, workplace)
     passages = PassageService(database)
     children = logging.for_children(settings)
     host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
@@ -126,7 +147,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         alarms=alarms,
         reporter=Reporter(database, metrics, space, alarms.judge),
         space=space,
-        media=MediaService(database, blobs, Limits.of(settings), uploads, space),
+        media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space),
         transcripts=TranscriptService(database, host),
         passages=passages,
         answers=AnswerService(
@@ -141,6 +162,10 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     )
     live.watch(partial(_take_up, app))
     return app
+
+
+def _workplace(settings: Settings) -> Workplace:
+    return Workplace(settings.data_dir / "uploads", Space(settings.data_dir, settings.storage.reserve_bytes))
 
 
 def _take_up(app: App, before: Settings, now: Settings) -> None:

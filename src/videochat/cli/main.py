@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from videochat import __version__
-from videochat.cli import ask, config, demo, library, listing, operate, serve
+from videochat.cli import ask, backup, config, demo, library, listing, operate, serve
 from videochat.errors import VideoChatError
 
 cli = typer.Typer(name="videochat", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -22,6 +22,8 @@ cli.command()(ask.ask)
 cli.command("list")(listing.list_recordings)
 cli.command()(library.export)
 cli.command()(demo.demo)
+cli.command()(backup.backup)
+cli.command()(backup.restore)
 cli.command()(operate.doctor)
 cli.command()(operate.migrate)
 operate.config.command("check")(config.check)

@@ -19,7 +19,7 @@ from videochat.media.upload import Received, Receiver
 from videochat.ops.actor import Actor
 from videochat.ops.resources import Space
 from videochat.store import artefacts, events, work
-from videochat.store.blob import Blobs
+from videochat.store.blob import Blobs, content_key, windows_prefix
 from videochat.store.fingerprint import fingerprint, new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
 from videochat.store.session import Database
@@ -142,14 +142,14 @@ class MediaService:
         async with self._database.write() as session:
             if await repository.is_used(session, sha256):
                 return
-            keys = await repository.remove_windows(session, _windows_prefix(sha256))
+            keys = await repository.remove_windows(session, windows_prefix(sha256))
             await artefacts.remove_about(session, sha256)
-        for key in [*keys, _content_key(sha256)]:
+        for key in [*keys, content_key(sha256)]:
             await self._blobs.delete(key)
 
     def content(self, media: Media) -> str:
         """Return the key of the blob with the file itself."""
-        return _content_key(media.sha256)
+        return content_key(media.sha256)
 
     def plan(self, media: Media, first_seconds: float, window_seconds: float) -> str:
         """Return the fingerprint of the windows that this content and these lengths give."""
@@ -228,7 +228,7 @@ class MediaService:
             await _announce(session, media, "decoded")
 
     async def _keep_window(self, media: Media, plan: str, cut: CutWindow) -> Window:
-        key = f"{_windows_prefix(media.sha256)}{plan}/{cut.n}.flac"
+        key = f"{windows_prefix(media.sha256)}{plan}/{cut.n}.flac"
         await self._blobs.put(key, cut.path)
         window = Window(plan, cut.n, cut.start, cut.end, key, cut.speech)
         async with self._database.write() as session:
@@ -266,11 +266,3 @@ def _found(media: Media | None) -> Media:
 async def _announce(session: AsyncSession, media: Media, action: str) -> None:
     data = {"id": media.id, "action": action}
     await events.append(session, f"media:{media.id}", "media", data, owner=media.owner)
-
-
-def _content_key(sha256: str) -> str:
-    return f"media/{sha256[:2]}/{sha256}"
-
-
-def _windows_prefix(sha256: str) -> str:
-    return f"windows/{sha256[:2]}/{sha256}/"

@@ -58,3 +58,18 @@ def check_key(key: str) -> str:
     if KEY.fullmatch(key) is None or ".." in key:
         raise StorageError("The key of a blob holds characters that are not allowed.")
     return key
+
+
+def content_key(sha256: str) -> str:
+    """Return the key of what was uploaded."""
+    return f"media/{sha256[:2]}/{sha256}"
+
+
+def windows_prefix(sha256: str) -> str:
+    """Return what the keys of the windows of this content begin with."""
+    return f"windows/{sha256[:2]}/{sha256}/"
+
+
+def content_of(key: str) -> str:
+    """Return the content (sha256) that a blob is, or was derived from; nothing for a key that is not of a content."""
+    return "".join(key.split("/")[2:3])

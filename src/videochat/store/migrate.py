@@ -48,14 +48,18 @@ def newest_revision() -> str | None:
     return _scripts().get_current_head()
 
 
+def known_revisions() -> frozenset[str]:
+    """Return the migrations that this version knows."""
+    return frozenset(script.revision for script in _scripts().walk_revisions())
+
+
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(MIGRATIONS))
 
 
 def _bring_up(connection: Connection, found: str | None) -> None:
     """Upgrade unless it is done, or a later version has done more: that only adds, so this one can work on it."""
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in known_revisions():
         log.warning("migration.newer", revision=found, known=newest_revision())
     elif found != newest_revision():
         _upgrade(connection)

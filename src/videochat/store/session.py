@@ -57,6 +57,18 @@ class Database:
                 await _whole(session.close())
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that sees the state of its first query until it ends, whatever is committed meanwhile."""
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        engine = self._reader.execution_options(**options) if self.dialect == "postgresql" else self._reader
+        session = AsyncSession(engine, expire_on_commit=False)
+        with _clear_errors():
+            try:
+                yield session
+            finally:
+                await _whole(session.close())
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a session that is committed when the block ends without an error and rolled back otherwise."""
         session = AsyncSession(self.engine, expire_on_commit=False)
