@@ -94,7 +94,7 @@ async def test_a_changed_file_is_taken_up(apps: tuple[App, App], client: httpx.A
     refusal = await client.post("/api/media?name=a.wav", content=b"x" * 2000)
     assert (refusal.status_code, refusal.json()["code"]) == (413, "too_large")
     save("videochat.toml", '[stt]\nhotwords = "Kubernetes"\n')
-    await soon(lambda: there.settings.stt.hotwords == "Kubernetes")
+    await soon(lambda: there.settings.stt.hotwords == "Kubernetes" == here.settings.stt.hotwords)
     assert (await listed(client))["STT__HOTWORDS"]["source"] == "configured"
     remove(".env")
     await soon(lambda: here.settings.server.max_upload_bytes == Settings().server.max_upload_bytes)

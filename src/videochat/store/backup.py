@@ -22,9 +22,21 @@ from videochat.store.archive import FORMAT, START, ArchiveWriter, Seal, Start, a
 from videochat.store.blob import Blobs, content_key, content_of
 from videochat.store.migrate import newest_revision
 from videochat.store.session import Database
-from videochat.store.tables import Base, ChoreRow, MediaRow, PointRow, ReportRow, WindowRow, WorkerRow
+from videochat.store.tables import (
+    AlertEventRow,
+    AlertRow,
+    Base,
+    ChoreRow,
+    MediaRow,
+    PointRow,
+    ReportRow,
+    WindowRow,
+    WorkerRow,
+)
 
-OF_PROCESSES = frozenset(row.__tablename__ for row in (WorkerRow, ReportRow, PointRow, ChoreRow))
+OF_PROCESSES = frozenset(
+    row.__tablename__ for row in (WorkerRow, ReportRow, PointRow, ChoreRow, AlertRow, AlertEventRow)
+)
 TABLES: tuple[Table, ...] = tuple(
     table for table in Base.metadata.sorted_tables if table.name not in OF_PROCESSES
 )  # fmt: skip  # in an order in which each refers only to those before it
