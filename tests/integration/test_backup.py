@@ -21,11 +21,12 @@ from videochat.app import open_app
 from videochat.errors import StorageFullError
 from videochat.ops.actor import LOCAL
 from videochat.passages.service import PassageService
-from videochat.store import events
+from videochat.store import artefacts, events
 from videochat.store.backup import back_up
 from videochat.store.blob import content_key
 from videochat.store.blobs.local import LocalBlobs
 from videochat.store.blobs.s3 import S3Blobs
+from videochat.store.restore import restore
 
 MIB = 1024**2
 KINDS = ("sqlite", "postgresql")
@@ -84,6 +85,35 @@ async def test_everything_comes_back_whatever_the_databases(pair: tuple[Library,
         await events.append(session, "media:later", "media", {}, owner="local")
     assert (await other.rows())["events"][-1]["id"] > newest
     assert await passages.search(LOCAL, "volcanoes")
+
+
+async def test_text_that_only_sqlite_can_store_moves_too(tmp_path: Path, postgres_url: str) -> None:
+    """A zero byte and half a character become marks, in texts and in JSON; a whole character stays."""
+    async with library_at(f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "a") as one:
+        await add_recording(one.database, "m1", "zero \0 byte", "tree 🌲")
+        async with one.database.write() as session:
+            await artefacts.put(session, "k", "odd", {"half": "\ud83c", "whole": "🌲", "list": ["\0"]})
+        await one.back_up(tmp_path / "backup")
+    async with library_at(postgres_url, tmp_path / "b") as other:
+        await other.restore(tmp_path / "backup")
+        rows = await other.rows()
+    assert [row["text"] for row in rows["segments"]] == ["zero \ufffd byte", "tree 🌲"]
+    assert rows["artefacts"][0]["value"] == {"half": "?", "whole": "🌲", "list": ["\ufffd"]}
+
+
+async def test_progress_goes_from_nothing_to_the_end(library: Library, target: Library, tmp_path: Path) -> None:
+    """Whoever watches sees each of the things that are done grow and come to its end, one after the other."""
+    seen: list[tuple[str, float]] = []
+    await fill(library)
+    await back_up(library.database, library.blobs, tmp_path / "backup", lambda *step: seen.append(step))
+    await restore(
+        target.database, target.blobs, target.workplace, tmp_path / "backup", lambda *step: seen.append(step)
+    )  # fmt: skip
+    phases = [[share for _, share in steps] for _, steps in itertools.groupby(seen, lambda step: step[0])]
+    assert len(phases) == len({doing for doing, _ in seen}) == 5
+    for shares in phases:
+        assert (shares, shares[-1]) == (sorted(shares), 1.0)
+        assert shares[0] >= 0
 
 
 async def test_blobs_go_from_a_folder_into_a_bucket_and_back(library: Library, bucket: Bucket, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.errors import ConfigurationError, StorageError
 from videochat.store import artefacts, events
@@ -13,6 +15,23 @@ from videochat.store.feed import EventFeed
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
 from videochat.store.tables import Base
+
+
+async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(database: Database) -> None:
+    """Whatever others do, each query of it is answered from the state that the first one saw; a later one sees all."""
+
+    async def known(session: AsyncSession) -> dict[str, Any] | None:
+        return await artefacts.get(session, "k")
+
+    async with database.snapshot() as session:
+        assert await known(session) is None
+        async with database.write() as other:
+            await artefacts.put(other, "k", "audio", {"n": 1})
+        assert await known(session) is None
+    async with database.snapshot() as session:
+        assert await known(session) == {"n": 1}
+    async with database.write() as other:  # the connection is one for writing again
+        await artefacts.put(other, "l", "audio", {})
 
 
 async def test_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:

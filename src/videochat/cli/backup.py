@@ -19,7 +19,7 @@ from videochat.store.restore import Restored
 from videochat.store.restore import restore as restore_store
 
 
-def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist.")]) -> None:
+def backup(file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")]) -> None:
     """Write all recordings, transcripts, answers, jobs and settings into one file; the service may run meanwhile."""
     done = run(_backup(quiet_settings(), file))
     typer.echo(f"Backed up {_recordings(done.rows['media'])} in {readable(file.stat().st_size)} to {file}.")
@@ -27,7 +27,7 @@ def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="The file t
         typer.echo(f"videochat: {key} is not in the blob store; the backup holds only what was made of it.", err=True)
 
 
-def restore(file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]) -> None:
+def restore(file: Annotated[Path, typer.Argument(help="A backup.")]) -> None:
     """Restore a backup into an empty database and its blob store, of the same kind or another."""
     done = run(_restore(quiet_settings(), file))
     typer.echo(f"Restored {_recordings(done.media)}, as of {done.start.created_at}.")

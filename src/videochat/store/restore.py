@@ -46,6 +46,7 @@ from videochat.store.work import Workplace
 
 KNOWN_TABLES = {table.name: table for table in TABLES}
 ROWS = re.compile(r"tables/([a-z_]+)/\d+\.jsonl\.gz")
+UNSTORABLE = re.compile(rb"\\u(0000|d[89a-f])", re.IGNORECASE)  # NUL, and halves of characters: perhaps alone
 ROWS_AT_A_TIME = 50
 COUNTED = ("events", "passages")  # tables whose ids PostgreSQL counts up apart from them
 
@@ -227,8 +228,9 @@ async def _rows(member: Member, table: Table, *, clean: bool) -> AsyncIterator[l
     try:
         lines = (await asyncio.to_thread(gzip.decompress, content)).splitlines()
         for start in range(0, len(lines), ROWS_AT_A_TIME):
-            rows = [_row(line, table, moments) for line in lines[start : start + ROWS_AT_A_TIME]]
-            yield [_clean(row) for row in rows] if clean else rows
+            some = lines[start : start + ROWS_AT_A_TIME]
+            rows = [_row(line, table, moments) for line in some]
+            yield [_clean(row) for row in rows] if clean and any(map(UNSTORABLE.search, some)) else rows
     except (OSError, EOFError, ValueError, TypeError, AttributeError) as error:
         raise DamagedBackupError(f"The backup is damaged: {member.name} holds no rows.") from error
 
