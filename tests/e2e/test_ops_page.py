@@ -76,3 +76,21 @@ def test_an_alert_is_seen_and_acknowledged(page: Page, serve: Callable[..., Serv
     expect(alert).to_contain_text("acknowledged")
     page.get_by_text("What happened").click()
     expect(page.get_by_text("Alive: acknowledged")).to_be_visible()
+
+
+def test_the_log_is_searched(page: Page, serve: Callable[..., Service]) -> None:
+    """Lines of both processes, newest first; a level and a text leave out the others; an id leads to its lines."""
+    service = serve()
+    with service.client() as client:
+        client.get("/api/media/unheard-of", headers={"X-Request-ID": "looked-for"})
+    page.goto(f"{service.url}/ops")
+    lines = page.get_by_test_id("log-line")
+    expect(lines.filter(has_text="worker.started")).to_have_count(1)
+    page.get_by_test_id("logs").get_by_role("searchbox").fill("unheard-of")
+    expect(lines).to_have_count(1)
+    expect(lines).to_contain_text("status=404")
+    lines.get_by_role("button", name="looked-for").click()
+    expect(page.get_by_test_id("logs").get_by_role("searchbox")).to_have_value("looked-for")
+    expect(lines).to_have_count(1)
+    page.get_by_test_id("logs").get_by_role("combobox").select_option("error")
+    expect(page.get_by_text("No line fits.")).to_be_visible()

@@ -1,5 +1,5 @@
 import { request } from "./client";
-import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, Media, Moment, Page, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform } from "./types";
+import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, LogLine, Media, Moment, Page, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform } from "./types";
 
 const id = encodeURIComponent;
 
@@ -52,3 +52,5 @@ export const resetSetting = (name: string) => request<Setting>("DELETE", `/api/o
 export const getAlerts = () => request<{ items: Alert[]; history: AlertEvent[] }>("GET", "/api/ops/alerts");
 export const acknowledgeAlert = (name: string) => request<Alert>("POST", `/api/ops/alerts/${id(name)}/acknowledge`);
 export const silenceAlert = (name: string, minutes: number) => request<Alert>("POST", `/api/ops/alerts/${id(name)}/silence`, { json: { minutes } });
+export const getLogs = (where: { level: string; text: string; before: string | null; limit: number }, signal: AbortSignal) =>
+  request<{ items: LogLine[]; before: string | null; complete: boolean }>("GET", `/api/ops/logs${query(where)}`, { signal });

@@ -197,3 +197,10 @@ export interface AlertEvent {
   value: number | null;
   by: string | null;
 }
+
+export interface LogLine {
+  timestamp: string;
+  level: string;
+  event: string;
+  [name: string]: unknown;
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -86,8 +87,13 @@ def _described(app: App, setting: Setting, changed: Override | None) -> dict[str
     }
 
 
+@cache  # a schema takes a millisecond to make, and never changes
+def _schema(section: str) -> dict[str, Any]:
+    return SECTIONS[section].model_json_schema()
+
+
 def _form(setting: Setting) -> dict[str, Any]:
-    schema: dict[str, Any] = SECTIONS[setting.section].model_json_schema()["properties"][setting.field]
+    schema: dict[str, Any] = _schema(setting.section)["properties"][setting.field]
     return {name: value for name, value in schema.items() if name not in {"description", "title", "reloadable"}}
 
 
