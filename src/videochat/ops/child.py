@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 import structlog
 
 from videochat.ops.redaction import SECRET_NAMES
-from videochat.ops.serving import Message
+from videochat.ops.serving import Message, be_nice
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,7 @@ class Child:
         except asyncio.CancelledError:
             await cls(await starting, module).kill()  # who is cancelled while starting leaves no orphan
             raise
+        be_nice(process.pid)  # from its first import on: what is started in advance must not hold up what works
         log.debug("child.started", child=module, pid=process.pid)
         return cls(process, module)
 

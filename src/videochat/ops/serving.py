@@ -30,6 +30,12 @@ def say_crash(request_id: str | None, error: BaseException) -> None:
     sys.stderr.write(json.dumps(line) + "\n")
 
 
+def be_nice(process: int = 0) -> None:
+    """Let others go before a process (0: this one); it may be as nice already."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpriority(os.PRIO_PROCESS, process, max(NICENESS, os.getpriority(os.PRIO_PROCESS, process)))
+
+
 def serve(
     handle: Callable[[Message], Iterator[Message]], crashed: Callable[[str | None, BaseException], None] = say_crash
 ) -> None:
@@ -41,7 +47,7 @@ def serve(
     task: Message = {}
     sys.excepthook = lambda _kind, error, _trace: crashed(task.get("request_id"), error)
     _die_with_parent()
-    os.nice(NICENESS)
+    be_nice()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with _protocol_stream() as out:
         for line in sys.stdin:
