@@ -145,7 +145,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         feed=feed,
         metrics=metrics,
         alarms=alarms,
-        reporter=Reporter(database, metrics, space, alarms.judge),
+        reporter=Reporter(database, metrics, space, alarms),
         space=space,
         media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space),
         transcripts=TranscriptService(database, host),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -15,6 +17,7 @@ from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Space
 from videochat.settings import Settings
 from videochat.store import reporter as module
+from videochat.store import reports
 from videochat.store.reporter import Reporter
 from videochat.store.session import Database
 from videochat.web.server import create_api
@@ -108,6 +111,19 @@ async def test_a_point_is_kept_once_by_all_together(processes: list[Process]) ->
     assert points[-1][1]["requests"] == 7
     (machine,) = points[-1][1]["machines"].values()
     assert 0 < machine["memory"] <= 1
+
+
+async def test_a_day_is_read_as_what_a_chart_can_show(processes: list[Process], database: Database) -> None:
+    """Of many points those at even distances are read, and the newest, so that a dashboard costs the same for a day and an hour."""
+    await processes[0].reporter.close()
+    now = int(time.time()) + 100
+    async with database.write() as session:
+        for n in range(1000):
+            await reports.add_point(session, now - n, {"n": n}, 0)
+    found = [at for at, _ in await processes[0].reporter.points(1000, most=100)]
+    assert 90 <= len(found) <= 112
+    assert found[-1] == now
+    assert {later - earlier for earlier, later in pairwise(found[:-1])} == {10}
 
 
 @pytest.fixture

@@ -62,6 +62,11 @@ class Node(Protocol):
 
     def promql(self) -> str: ...
 
+    @property
+    def span(self) -> int:
+        """How many seconds it looks back."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -72,6 +77,10 @@ class Number:
 
     def promql(self) -> str:
         return f"{self.number:g}"
+
+    @property
+    def span(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,10 @@ class Arithmetic:
 
     def promql(self) -> str:
         return f"({self.left.promql()} {self.sign} {self.right.promql()})"
+
+    @property
+    def span(self) -> int:
+        return max(self.left.span, self.right.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,10 @@ class Over:
         increase = max(0.0, (_number(after, self.metric) or 0.0) - (_number(before, self.metric) or 0.0))
         return increase / (ended - began) if self.function == "rate" else increase
 
+    @property
+    def span(self) -> int:
+        return self.seconds
+
     def promql(self) -> str:
         span = f"[{self.seconds}s]"
         if self.function == "quantile":
@@ -147,6 +164,10 @@ class Comparison:
         """Say whether it is so; what cannot be said is not so."""
         measured, bound = self.left.value(points), self.bound.value(points)
         return measured is not None and bound is not None and COMPARISONS[self.sign](measured, bound)
+
+    @property
+    def span(self) -> int:
+        return max(self.left.span, self.bound.span)
 
     def promql(self) -> str:
         return f"{self.left.promql()} {self.sign} {self.bound.promql()}"

@@ -58,6 +58,10 @@ class Alarms:
                 log.error("alerts.rules_refused", error=error.message)  # noqa: TRY400  # the message says it all
         return self._rules
 
+    def span(self) -> int:
+        """Return how many seconds the rules look back."""
+        return max((rule.compared.span for rule in self.rules().values()), default=0)
+
     async def judge(self, points: Points, now: datetime) -> list[AlertEvent]:
         """Bring every rule up to date with the points, and return what happened; one process at a time does so."""
         happened = []

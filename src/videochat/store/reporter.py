@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -28,7 +29,16 @@ DEAD = timedelta(seconds=60)
 KEEP_HOURS = 25
 
 Sums = dict[str, dict[Labels, Numbers]]
-Judge = Callable[[Sequence[tuple[int, Point]], datetime], Awaitable[object]]
+
+
+class Judge(Protocol):
+    """Looks at each new point and as many before it as it needs."""
+
+    def span(self) -> int:
+        """Return how many seconds it looks back."""
+        ...
+
+    async def judge(self, points: Sequence[tuple[int, Point]], now: datetime) -> object: ...
 
 
 class Reporter:
@@ -85,10 +95,11 @@ class Reporter:
         async with self._database.read() as session:
             return [one for one in await reports.every(session) if one.process != RETIRED and _fresh(one, now)]
 
-    async def points(self, seconds: float) -> list[tuple[int, dict[str, Any]]]:
-        """Return the points of the last so many seconds, oldest first."""
+    async def points(self, seconds: float, most: int | None = None) -> list[tuple[int, dict[str, Any]]]:
+        """Return about `most` points of the last so many seconds (None: all), oldest first."""
+        step = max(1, math.ceil(seconds / POINT_SECONDS / most)) * POINT_SECONDS if most else 1
         async with self._database.read() as session:
-            return await reports.points(session, int(time.time() - seconds))
+            return await reports.points(session, int(time.time() - seconds), step)
 
     async def _keep_reporting(self) -> None:
         while True:
@@ -143,7 +154,7 @@ class Reporter:
         async with self._database.write() as session:
             first = await reports.add_point(session, slot, point, slot - KEEP_HOURS * 3600)
         if first and self._judge is not None:  # whoever adds the point judges it, so that nobody is told twice
-            await self._judge(await self.points(KEEP_HOURS * 3600), now)
+            await self._judge.judge(await self.points(self._judge.span() + 2 * POINT_SECONDS), now)
 
     def _counted(self, totals: Totals) -> Sums:
         """Leave out what is only true of a process that lives."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.ops.metrics import Labels, Numbers, from_json
@@ -65,8 +65,11 @@ async def add_point(session: AsyncSession, at: int, values: dict[str, Any], keep
     return first
 
 
-async def points(session: AsyncSession, since: int) -> list[tuple[int, dict[str, Any]]]:
-    rows = await session.execute(select(PointRow.at, PointRow.values).where(PointRow.at >= since).order_by(PointRow.at))
+async def points(session: AsyncSession, since: int, step: int = 1) -> list[tuple[int, dict[str, Any]]]:
+    """Return the points since then, oldest first: those at multiples of `step` seconds, and the newest."""
+    wanted = or_(PointRow.at % step == 0, PointRow.at == select(func.max(PointRow.at)).scalar_subquery())
+    query = select(PointRow.at, PointRow.values).where(PointRow.at >= since, wanted).order_by(PointRow.at)
+    rows = await session.execute(query)
     return [(at, values) for at, values in rows]
 
 

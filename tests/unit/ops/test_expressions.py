@@ -72,6 +72,13 @@ def test_a_quantile_is_of_the_time_to_answer() -> None:
     assert parse("quantile(0.5, latency[5m]) > 0.005").measured(points) == pytest.approx(0.0075)
 
 
+def test_how_far_it_looks_back() -> None:
+    """As far as the longest of its spans, on either side."""
+    assert parse("rate(errors[5m]) / rate(requests[1h]) > 0.05").span == 3600
+    assert parse("last(workers) < 1").span == 0
+    assert parse("last(workers) < 1 + avg(workers[2m])").span == 120
+
+
 @pytest.mark.parametrize(
     ("expression", "promql"),
     [

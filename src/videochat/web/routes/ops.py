@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 
 from videochat.app import App
 from videochat.ops import logbook
-from videochat.ops.history import series
+from videochat.ops.history import MOST_POINTS, series
 from videochat.ops.live import SETTINGS, Setting
 from videochat.ops.logbook import Position, Wanted
 from videochat.ops.logfile import Bounds
@@ -102,7 +102,7 @@ async def summary(
     app: TheApp, minutes: Annotated[float, Query(gt=0, le=1440, description="How far back.")] = 60
 ) -> dict[str, object]:
     """Return how the whole installation was: traffic, latency, work and machines, up to 240 moments of the last day."""
-    return {"moments": series(await app.reporter.points(minutes * 60))}
+    return {"moments": series(await app.reporter.points(minutes * 60, MOST_POINTS))}
 
 
 @router.get("/resources", response_model=ResourcesOut)
