@@ -24,6 +24,7 @@ from videochat.errors import (
 )
 from videochat.ops.actor import Actor
 from videochat.ops.metrics import Metrics
+from videochat.ops.tasks import cancelled
 from videochat.passages.service import Found, PassageService
 from videochat.sections import AiSettings
 from videochat.store import events
@@ -244,10 +245,8 @@ class AnswerService:
 
     async def close(self) -> None:
         """Stop writing: answers that are not complete are stored as failed. Closes the provider."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, *self._retired, return_exceptions=True)
+        await cancelled(*self._running.values())
+        await asyncio.gather(*self._retired, return_exceptions=True)
         await self.provider.close()
 
 

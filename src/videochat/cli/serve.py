@@ -26,6 +26,7 @@ from videochat.jobs.worker import alive_workers
 from videochat.ops.logging import configure_logging
 from videochat.ops.monitor import SUPERVISED
 from videochat.ops.production import check_production, is_loopback, unguarded
+from videochat.ops.tasks import cancelled
 from videochat.settings import Settings, load_settings
 from videochat.store.keeper import Read
 from videochat.web.page import FOLDER as PAGE
@@ -96,11 +97,11 @@ async def _serve(settings: Settings, read: Read, *, with_worker: bool) -> None:
             if with_worker:
                 patience = settings.jobs.drain_seconds + STOP_SECONDS
                 supervisor = asyncio.create_task(_supervise_worker(patience), name="worker-supervisor")
-                stack.push_async_callback(_cancelled, supervisor)
+                stack.push_async_callback(cancelled, supervisor)
             log.info("serving", url=_url(settings), data_dir=str(settings.data_dir))
             if sys.stdout.isatty():
                 greeting = asyncio.create_task(_greet(app, server, with_worker=with_worker), name="greeting")
-                stack.push_async_callback(_cancelled, greeting)
+                stack.push_async_callback(cancelled, greeting)
             await server.serve(sockets=[listener])
 
 
@@ -202,12 +203,6 @@ async def _stop(process: asyncio.subprocess.Process, patience: float) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def _work(settings: Settings, read: Read, *, supervised: bool) -> None:

@@ -29,6 +29,7 @@ from videochat.jobs.control import SupersededError
 from videochat.jobs.job import Run
 from videochat.jobs.queues import Lease
 from videochat.jobs.task import Queue, Task
+from videochat.ops.tasks import cancelled
 from videochat.store.feed import within
 from videochat.store.session import Database
 
@@ -93,10 +94,10 @@ class Engine:
 
     async def stop(self, drain_seconds: float = 0.0) -> None:
         """Take nothing more, let what is in flight end for so long, then interrupt the rest and give it back."""
-        await _cancelled(*self._loops[:-1])
+        await cancelled(*self._loops[:-1])
         if self._running and drain_seconds:
             await asyncio.wait(self._running.values(), timeout=drain_seconds)
-        await _cancelled(*self._running.values(), *self._loops)
+        await cancelled(*self._running.values(), *self._loops)
         with contextlib.suppress(VideoChatError):  # without a database the others will find out that we are dead
             async with self._database.write() as session:
                 jobs = await queues.release_all(session, self._worker)
@@ -219,11 +220,3 @@ class Engine:
             log.warning("leases.dropped", tasks=sorted(lease.task_id for lease in lost))
             async with self._database.write() as session:
                 await queues.release(session, self._worker, lost)
-
-
-async def _cancelled(*tasks: asyncio.Task[None]) -> None:
-    """Cancel the tasks and wait until they have cleaned up."""
-    for task in tasks:
-        if not task.cancelling():  # a second cancel would interrupt the cleaning up after the first
-            task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -24,6 +23,7 @@ from videochat.ops.actor import Actor
 from videochat.ops.logging import bind_request
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Resources
+from videochat.ops.tasks import cancelled
 from videochat.passages.service import PassageService
 from videochat.store import events
 from videochat.store.blob import Blobs
@@ -279,9 +279,7 @@ class RecordingSteps:
         try:
             yield heard
         finally:
-            teller.cancel()
-            with contextlib.suppress(asyncio.CancelledError, control.SupersededError):
-                await teller
+            await cancelled(teller)
         heard.seconds = window.end - window.start
         await self._tell(run, heard)
 

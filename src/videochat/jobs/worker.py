@@ -16,6 +16,7 @@ from videochat.jobs import queues, repository
 from videochat.jobs.chores import Chores
 from videochat.jobs.engine import Engine
 from videochat.jobs.liveness import Liveness, is_gone, this_host
+from videochat.ops.tasks import cancelled
 from videochat.sections import JobSettings
 from videochat.store.fingerprint import new_id
 from videochat.store.session import Database
@@ -52,9 +53,7 @@ class Worker:
         """Take nothing new, let what is in flight end for so long, and hand the rest back to the others."""
         log.info("worker.stopping", worker=self.id, busy=self._engine.busy, drain_seconds=drain_seconds)
         await self._engine.stop(drain_seconds)
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await cancelled(*self._loops)
         with contextlib.suppress(VideoChatError):  # the database may be what made us stop
             async with self._database.write() as session:
                 await repository.forget_workers(session, [self.id])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from videochat.errors import VideoChatError
+from videochat.ops.tasks import cancelled
 from videochat.store import events
 from videochat.store.commits import committed
 from videochat.store.events import PAGE, Event, Everything, Source, concerns
@@ -97,8 +98,7 @@ class EventFeed:
         """Let everybody go and return when nothing of this uses the database any more, so that it can be closed."""
         self.end()
         self._stop_watching()
-        if self._watches:
-            await asyncio.wait(self._watches)
+        await cancelled(*self._watches)
 
     def _stop_watching(self) -> None:
         if self._watch is not None:

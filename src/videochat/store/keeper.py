@@ -16,6 +16,7 @@ from videochat.ops.live import LiveSettings, Setting, reloadable
 from videochat.ops.metrics import Metrics
 from videochat.ops.production import production_problems
 from videochat.ops.sealing import Sealer
+from videochat.ops.tasks import cancelled
 from videochat.settings import Settings, source_files
 from videochat.store import overrides
 from videochat.store.feed import EventFeed, within
@@ -63,8 +64,7 @@ class SettingsKeeper:
 
     async def close(self) -> None:
         if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+            await cancelled(self._loop)
 
     def reload(self) -> None:
         """Read the sources again soon, whether their files seem to have changed or not."""

@@ -16,6 +16,7 @@ from videochat.ops.history import Point, point_of
 from videochat.ops.metrics import Labels, Metrics, Numbers, Totals, added, less, to_json
 from videochat.ops.monitor import Monitor, ProcessName
 from videochat.ops.resources import Space
+from videochat.ops.tasks import cancelled
 from videochat.store import reports
 from videochat.store.reports import RETIRED, Report
 from videochat.store.session import Database
@@ -69,8 +70,7 @@ class Reporter:
         """Report a last time and retire what was counted."""
         if self._loop is None or self._name is None:
             return
-        self._loop.cancel()
-        await asyncio.gather(self._loop, return_exceptions=True)
+        await cancelled(self._loop)
         try:
             await self._report(datetime.now(UTC))
             await self._retire([str(self._name)])
