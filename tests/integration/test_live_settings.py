@@ -151,6 +151,18 @@ async def test_a_secret_is_sealed_shown_to_nobody_and_used(
     await soon(lambda: there.answers.provider.name == "extractive")
 
 
+async def test_a_secret_without_a_key_to_seal_it_is_refused(database_url: str, tmp_path: Path) -> None:
+    """It is no failure of the service: the answer says what to set, and nothing is stored or in force."""
+    async with open_app(Settings(data_dir=tmp_path / "data", database={"url": database_url})) as app:
+        transport = httpx.ASGITransport(create_api(app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            answer = await client.put("/api/ops/settings/AI__API_KEY", json={"value": "sk-planted"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        assert "openssl rand" in answer.json()["detail"]
+        assert app.settings.ai.api_key is None
+        assert await app.keeper.overrides() == []
+
+
 async def test_a_stored_value_that_is_no_longer_valid_does_not_spoil_the_others(apps: tuple[App, App]) -> None:
     """What an earlier or later version stored, or another SECRET_KEY sealed, is left out and counted."""
     here, there = apps

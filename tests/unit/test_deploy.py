@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from conftest import skip_unless_ci
 from offenders import assert_none
 from surface import ROUTES, SETTINGS, understood
 from videochat.cli.serve import STOP_SECONDS
@@ -208,7 +209,7 @@ def test_what_the_image_copies_is_let_into_its_context() -> None:
 def test_kustomize_puts_it_together(variant: str) -> None:
     """The variants can be rendered, and on a bucket nothing is left of the shared volume."""
     if shutil.which("kubectl") is None:
-        pytest.skip("no kubectl")
+        skip_unless_ci("no kubectl")
     rendered = subprocess.run(
         ["kubectl", "kustomize", KUBERNETES / variant], capture_output=True, text=True, check=True
     ).stdout  # fmt: skip

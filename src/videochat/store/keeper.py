@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from videochat.errors import InvalidError, VideoChatError
+from videochat.errors import ConfigurationError, ConflictError, InvalidError, VideoChatError
 from videochat.ops.actor import Actor
 from videochat.ops.live import LiveSettings, Setting, reloadable
 from videochat.ops.metrics import Metrics
@@ -75,16 +75,22 @@ class SettingsKeeper:
             return await overrides.every(session)
 
     async def change(self, actor: Actor, name: str, value: Any) -> None:
-        """Give a setting another value, in all processes. Raises NotFoundError, InvalidError, ConfigurationError."""
+        """Give a setting another value, in all processes.
+
+        Raises NotFoundError, InvalidError, and ConflictError for what this installation is not configured for.
+        """
         setting = reloadable(name)
         wanted = setting.within(self._live.current, value)
         known = {*production_problems(self._live.current)}
         if problems := [problem for problem in production_problems(wanted) if problem not in known]:
             raise InvalidError(" ".join(problems))
-        written = self._written(setting.of(wanted))
         async with self._one_at_a_time:
             before = self._live.current
-            self._live.take_up(wanted)
+            try:
+                written = self._written(setting.of(wanted))
+                self._live.take_up(wanted)
+            except ConfigurationError as error:
+                raise ConflictError(error.message) from error
             try:
                 async with self._database.write() as session:
                     await overrides.put(session, name, written, actor.id)
