@@ -10,8 +10,8 @@ AGAIN_SECONDS = 3.0  # longer than cleaning up takes: another cancel would inter
 async def cancelled(*tasks: asyncio.Task[None]) -> None:
     """Cancel the tasks and return when they have ended, whatever they end with.
 
-    Once is not enough: a cancel that comes in the same moment as what a task waits for may get lost on its way through a
-    library, and a loop then goes on for ever. Seen in about one of seventy stops of an engine on PostgreSQL with Python 3.11.
+    A task that is being cancelled is left to clean up. It may only look so: an `asyncio.timeout` that has just run out cancels
+    its own task, which then goes on. So what has not ended after a while is cancelled again.
     """
     for task in tasks:
         if not task.cancelling():

@@ -129,9 +129,10 @@ def latest(found: Sequence[Event]) -> list[Event]:
 
 async def within(news: asyncio.Event, seconds: float) -> bool:
     """Wait for news for so long, and say whether there are any."""
+    # Not with asyncio.timeout: it cancels the task that waits, and who ends the task in that moment takes it for cancelled.
+    waiting = asyncio.ensure_future(news.wait())
     try:
-        async with asyncio.timeout(seconds):
-            await news.wait()
-    except TimeoutError:
-        return False
-    return True
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()
+    return news.is_set()

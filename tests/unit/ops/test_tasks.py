@@ -34,3 +34,25 @@ async def test_a_task_that_forgets_a_cancel_is_ended_all_the_same(monkeypatch: p
         await cancelled(*running)
         await cancelled()
     assert [task.cancelled() for task in running] == [True, True, False]
+
+
+async def test_a_task_whose_time_has_just_run_out_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as cancelled in that moment, yet its loop goes on."""
+    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0.02)
+
+    async def loop() -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(60) as limit:
+                    limits.append(limit)
+                    await asyncio.sleep(120)
+
+    limits: list[asyncio.Timeout] = []
+    running = asyncio.create_task(loop())
+    await asyncio.sleep(0)
+    limits[0].reschedule(asyncio.get_running_loop().time())
+    while not running.cancelling():
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await cancelled(running)
+    assert running.cancelled()
