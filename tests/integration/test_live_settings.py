@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -18,6 +16,7 @@ from videochat.app import App, open_app
 from videochat.ops.actor import LOCAL
 from videochat.settings import Settings, load_settings
 from videochat.web.server import create_api
+from waiting import until
 
 SOON = 2.0  # seconds in which every process of a cluster has taken up a change
 KEY = "0123456789abcdef0123456789abcdef"
@@ -46,11 +45,7 @@ async def client(apps: tuple[App, App]) -> AsyncIterator[httpx.AsyncClient]:
 
 async def soon(condition: Callable[[], bool]) -> float:
     """Wait until it is so, and return how long that took; at most two seconds."""
-    began = time.monotonic()
-    async with asyncio.timeout(SOON):
-        while not condition():
-            await asyncio.sleep(0.01)
-    return time.monotonic() - began
+    return await until(condition, SOON)
 
 
 def save(name: str, content: str) -> None:

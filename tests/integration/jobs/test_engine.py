@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from videochat.jobs.task import Task
 from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.session import Database, open_database
+from waiting import until
 from work import add_job, add_windows, job_now, take, tasks_left
 
 POLL = 0.02
@@ -83,15 +84,6 @@ async def working(notes: Notes, name: str = "w1", room: int = 2, **limits: float
         await feed.close()
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            met = condition()
-            if met if isinstance(met, bool) else await met:
-                return
-            await asyncio.sleep(0.01)
-
-
 async def empty(database: Database) -> bool:
     return await tasks_left(database) == 0
 
@@ -123,12 +115,12 @@ async def test_nobody_waits_for_a_look(database: Database, notes: Notes) -> None
     async with working(notes, poll_seconds=60):
         await asyncio.sleep(0.2)
         job = await add_job(elsewhere, "a")
-        await until(lambda: notes.at_once == 1, seconds=2)
+        await until(lambda: notes.at_once == 1)
         await add_windows(elsewhere, job, 0)
-        await until(lambda: notes.at_once == 2, seconds=2)
+        await until(lambda: notes.at_once == 2)
         async with elsewhere.write() as session:
             await control.end(session, job, "cancelled")
-        await until(lambda: notes.interrupted == 2, seconds=2)
+        await until(lambda: notes.interrupted == 2)
     await elsewhere.close()
 
 

@@ -17,6 +17,7 @@ from videochat.errors import MediaError, StorageFullError
 from videochat.media.container import decode
 from videochat.media.decoding import CutWindow, Decoders, decode_windows, probe_file
 from videochat.media.media import AudioReport, Cutting, Limits
+from waiting import until
 
 LIMITS = Limits()
 CUTTING = Cutting(first_seconds=2.0, later_seconds=4.0)
@@ -31,7 +32,14 @@ def children() -> set[int]:
     """Return the ids of the child processes of this one, but for the S3 store that other tests started."""
     tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
     pids = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
-    return {pid for pid in pids if b"moto.server" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid in pids if b"moto.server" not in _command(pid)}
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:  # it ended just now
+        return b""
 
 
 async def test_windows_then_the_report(tmp_path: Path) -> None:
@@ -82,7 +90,7 @@ async def test_a_cancel_kills_the_child(tmp_path: Path) -> None:
     while not (tmp_path / "0.flac").exists():
         await asyncio.sleep(0.02)
     task.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert not children()
@@ -123,9 +131,8 @@ async def test_a_decoder_waits_for_its_file_and_serves_one(tmp_path: Path) -> No
     decoders.keep_one_ready()
     used = []
     for _ in range(3):
-        await asyncio.sleep(0.5)
+        await until(lambda: len(children()) == 1)
         waiting = children()
-        assert len(waiting) == 1
         assert (await probe_file(film, LIMITS, decoders)).kind == "video"
         used += waiting
     assert len(set(used)) == 3
@@ -138,10 +145,10 @@ async def test_a_waiting_decoder_that_died_is_replaced(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film", 2, speech_like(2))
     decoders = Decoders()
     decoders.keep_one_ready()
-    await asyncio.sleep(0.5)
-    for pid in children():
-        os.kill(pid, signal.SIGKILL)
-    await asyncio.sleep(0.2)
+    await until(lambda: len(children()) == 1)
+    (waiting,) = children()
+    os.kill(waiting, signal.SIGKILL)
+    await until(lambda: children() == set())
     assert (await probe_file(film, LIMITS, decoders)).kind == "video"
     await decoders.close()
     assert children() == set()
