@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, event, text
+from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -22,13 +19,11 @@ from videochat.errors import (
     DatabaseUnavailableError,
     StorageError,
     StorageFullError,
-    from_os_error,
 )
+from videochat.store.sqlite import READ_ONLY, sqlite_engine
 
 log = structlog.get_logger(__name__)
 
-BUSY_TIMEOUT_MS = 30_000
-READ_ONLY = "videochat_read_only"
 DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
 
 
@@ -140,7 +135,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
     """Connect lazily to the database at the URL; a missing SQLite folder is made."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite_engine(parsed))
+        return Database(sqlite_engine(parsed))
     return Database(
         create_async_engine(
             parsed,
@@ -151,50 +146,3 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
             hide_parameters=True,  # of a failed statement: questions and transcripts are nothing for the log
         )
     )
-
-
-class SqliteConnection(sqlite3.Connection):
-    """Rolls back when it is closed.
-
-    Who is cancelled between a statement and its rows leaves a statement that is not at its end. SQLite then keeps a closed
-    connection, its transaction and the lock of all writers until the cursor is forgotten, which a traceback may put off for
-    ever: https://www.sqlite.org/c3ref/close.html, "zombie".
-    """
-
-    def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self.rollback()
-        super().close()
-
-
-def _sqlite_engine(url: URL) -> AsyncEngine:
-    if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise from_os_error(error, "opening the database") from error
-    engine = create_async_engine(url, connect_args={"factory": SqliteConnection}, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own transaction handling silently loses concurrent read-modify-writes: we say BEGIN ourselves.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
-
-
-def prepare_sqlite_file(path: Path) -> None:
-    """Create a SQLite file in WAL mode, for a library that opens it by itself."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
