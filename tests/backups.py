@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from fake_provider import FakeProvider
 from library import add_recording
+from unlimited import unlimited
 from videochat.answers.service import AnswerService
 from videochat.media import repository as media_repository
 from videochat.media.media import Limits, Window
@@ -48,7 +49,7 @@ class Library:
     @property
     def media(self) -> MediaService:
         place = self.workplace
-        return MediaService(self.database, self.blobs, Limits(), place.parent, place.space)
+        return MediaService(self.database, self.blobs, Limits(), place.parent, place.space, unlimited(self.database))
 
     async def back_up(self, target: Path) -> BackedUp:
         return await back_up(self.database, self.blobs, target, ignored)
@@ -110,7 +111,9 @@ async def fill(library: Library) -> None:
     await add_talk(library, "m1")
     passages, feed = PassageService(library.database), EventFeed(library.database)
     provider: Any = FakeProvider(['It is light. [p1: "Plants are green"]'])
-    answers = AnswerService(library.database, passages, provider, feed, AiSettings(), Metrics())
+    answers = AnswerService(
+        library.database, passages, provider, feed, AiSettings(), Metrics(), unlimited(library.database)
+    )
     answer = await answers.ask(LOCAL, "Which plants are green?", ["m1"])
     await answers.run(answer.id)
     async with library.database.write() as session:

@@ -9,6 +9,10 @@ from functools import partial
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
+from videochat.access.audit import Audit
+from videochat.access.identity import Identities
+from videochat.access.quotas import Quotas
+from videochat.access.service import AccessService
 from videochat.answers.provider import load_provider
 from videochat.answers.service import AnswerService
 from videochat.errors import ConfigurationError
@@ -21,6 +25,7 @@ from videochat.jobs.task import Queue
 from videochat.jobs.worker import Worker
 from videochat.media.media import Limits
 from videochat.media.service import MediaService
+from videochat.media.sharing import Sharing
 from videochat.ops import logging
 from videochat.ops.live import LiveSettings
 from videochat.ops.logfile import Bounds
@@ -56,6 +61,11 @@ class App:
     metrics: Metrics
     reporter: Reporter
     alarms: Alarms
+    access: AccessService
+    identities: Identities
+    sharing: Sharing
+    quotas: Quotas
+    audit: Audit
     media: MediaService
     transcripts: TranscriptService
     passages: PassageService
@@ -84,7 +94,7 @@ class App:
             poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
         )  # fmt: skip
         bounds = Bounds.of(self.settings)
-        due = housekeeping(self.database, self.media, self.jobs, self.settings.retention, bounds)
+        due = housekeeping(self.database, self.media, self.jobs, self.audit, self.settings.retention, bounds)
         chores = Chores(self.database, due)
         return Worker(self.database, engine, chores, jobs)
 
@@ -121,7 +131,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
-        for part in (app.feed, app.media, app.host, app.answers, app.keeper, app.reporter):
+        for part in (app.feed, app.identities, app.media, app.host, app.answers, app.keeper, app.reporter):
             stack.push_async_callback(part.close)
         yield app
 
@@ -136,6 +146,8 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     blobs = open_blobs(settings.storage_url, workplace)
     passages = PassageService(database)
     children = logging.for_children(settings)
+    identities = Identities(database, feed, settings.auth.session_days)
+    quotas = Quotas(database, lambda: None if live.current.auth.mode == "none" else live.current.limits)
     host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
     app = App(
         live=live,
@@ -147,13 +159,18 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         alarms=alarms,
         reporter=Reporter(database, metrics, space, alarms),
         space=space,
-        media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space),
+        access=AccessService(database, identities, settings.auth.session_days),
+        identities=identities,
+        sharing=Sharing(database, identities.forget),
+        quotas=quotas,
+        audit=Audit(database),
+        media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space, quotas),
         transcripts=TranscriptService(database, host),
         passages=passages,
         answers=AnswerService(
-            database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai, metrics
+            database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai, metrics, quotas
         ),
-        jobs=JobService(database, feed),
+        jobs=JobService(database, feed, quotas),
         chooser=EngineChooser(
             fetch=partial(fetch_in_child, environment=children),
             failed=FailedFetches(settings.data_dir / "failed-fetches.json"),

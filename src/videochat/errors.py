@@ -53,6 +53,30 @@ class DeniedError(VideoChatError):
     code = "denied"
 
 
+class UnauthenticatedError(VideoChatError):
+    """Say who you are: sign in, or send an API key as `Authorization: Bearer …`."""
+
+    code = "unauthenticated"
+
+
+class TooManyError(VideoChatError):
+    """This was asked too often; try again later."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str | None = None, *, code: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class QuotaError(TooManyError):
+    """What this account may use is used up."""
+
+    code = "quota"
+    retryable = False
+
+
 class BusyError(VideoChatError):
     """The service has no room for this now; try again later."""
 

@@ -27,6 +27,15 @@ class ServerSettings(Section):
         "127.0.0.1", description="Address to listen on. Without access control only a loopback address is accepted."
     )
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+$",
+        description="Address under which people reach this service, as https://videochat.example.org; its host is accepted, "
+        "and with https cookies are sent over nothing else.",
+    )
+    trusted_proxies: list[str] = Field(
+        [], description="Addresses of reverse proxies whose X-Forwarded-For says from where a request comes."
+    )
     cors_origins: list[str] = Field([], description="Origins of other pages that may call the API.")
     allowed_hosts: list[str] = Field(
         [], description="Host names accepted beside loopback names, for a reverse proxy on this machine."
@@ -160,13 +169,61 @@ class RetentionSettings(Section):
     media_days: float | None = Field(
         None, gt=0, description="Days after which a recording is deleted with all that was made from it; unset: never."
     )
+    audit_days: float = Field(365.0, gt=0, description="Days for which it is kept who did what.")
     event_days: float = Field(
         7.0, gt=0, description="Days for which a client that was away can ask for every event it missed."
     )
 
 
 class AuthSettings(Section):
-    mode: Literal["none"] = Field("none", description="Access control; none is accepted on loopback addresses only.")
+    mode: Literal["none", "keys", "users", "oidc"] = Field(
+        "none",
+        description="Who may come in. none: everybody who reaches a loopback address; keys: programs with an API key; "
+        "users: people with an account too; oidc: people whom an identity provider vouches for.",
+    )
+    session_days: float = Field(14.0, gt=0, le=366, description="Days without a visit after which a session ends.")
+    link_days: float = Field(
+        30.0,
+        gt=0,
+        description="Longest time that a link to a recording is good, in days.",
+        json_schema_extra=RELOADABLE,
+    )
+    oidc_issuer: str | None = Field(None, description="Address of the identity provider, as its tokens name it.")
+    oidc_client_id: str | None = Field(None, description="This service's name at the identity provider.")
+    oidc_client_secret: SecretStr | None = Field(None, description="This service's secret at the identity provider.")
+    oidc_admins: list[str] = Field([], description="E-mail addresses (verified by the provider) that administer.")
+    oidc_role: Literal["member", "viewer"] = Field("member", description="Role of everybody else who comes first.")
+
+
+RATE = r"^[1-9][0-9]{0,6}/(second|minute|hour)$"
+
+
+class LimitSettings(Section):
+    """How often and how much, for each account, key or address; only where AUTH__MODE is not none."""
+
+    read: str = Field("1200/minute", pattern=RATE, description="Reading requests.", json_schema_extra=RELOADABLE)
+    write: str = Field("300/minute", pattern=RATE, description="Changing requests.", json_schema_extra=RELOADABLE)
+    ask: str = Field("30/minute", pattern=RATE, description="Questions.", json_schema_extra=RELOADABLE)
+    upload: str = Field("120/hour", pattern=RATE, description="Uploads.", json_schema_extra=RELOADABLE)
+    enter: str = Field(
+        "60/minute", pattern=RATE, description="Attempts to sign in, from one address.", json_schema_extra=RELOADABLE
+    )
+    streams: int = Field(
+        20, ge=1, description="Open streams of events in one web process.", json_schema_extra=RELOADABLE
+    )
+    uploads: int = Field(4, ge=1, description="Uploads at a time in one web process.", json_schema_extra=RELOADABLE)
+    storage_bytes: int | None = Field(
+        None, ge=0, description="What recordings may take, in bytes; unset: no limit.", json_schema_extra=RELOADABLE
+    )
+    audio_minutes: float | None = Field(
+        None, ge=0, description="Minutes transcribed in a month; unset: no limit.", json_schema_extra=RELOADABLE
+    )
+    tokens: int | None = Field(
+        None,
+        ge=0,
+        description="Tokens of the language model in a month; unset: no limit.",
+        json_schema_extra=RELOADABLE,
+    )
 
 
 class LogSettings(Section):

@@ -32,6 +32,7 @@ from videochat.sections import (
     AuthSettings,
     DatabaseSettings,
     JobSettings,
+    LimitSettings,
     LogSettings,
     MediaSettings,
     MetricsSettings,
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     retention: RetentionSettings = RetentionSettings()
     auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     alerts: AlertSettings = AlertSettings()

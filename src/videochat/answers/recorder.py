@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from videochat.access import quotas
 from videochat.answers import repository
 from videochat.answers.answer import Answer, Coverage, Status
 from videochat.answers.chat import Part
@@ -98,6 +99,7 @@ class Recorder:
                 await self._append(session, self._drain())
                 if self._usage:
                     await self._append(session, [("usage", self._usage)])
+                    await quotas.count(session, self._answer.owner, tokens=sum(self._usage.values()))
                 await tell_end(session, self._answer.id)
         self._feed.poke(repository.stream_of(self._answer.id))
         return ended

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
 from videochat.answers.citations import Citation
 from videochat.answers.provider import Turn
+from videochat.ops.actor import Actor
+from videochat.store.readable import readable
 from videochat.store.tables import AnswerRow, ConversationRow, EventRow, MediaRow, TranscriptRow
 
 LIBRARY = "library"
@@ -68,15 +70,15 @@ async def left_running(session: AsyncSession, before: datetime) -> Sequence[str]
     return (await session.scalars(query)).all()
 
 
-async def unknown_media(session: AsyncSession, owner: str, media: Sequence[str]) -> list[str]:
-    """Return those of the ids that are no media of the owner."""
-    known = await session.scalars(select(MediaRow.id).where(MediaRow.owner == owner, MediaRow.id.in_(media)))
+async def unknown_media(session: AsyncSession, actor: Actor, media: Sequence[str]) -> list[str]:
+    """Return those of the ids that are no media which the actor may read."""
+    known = await session.scalars(select(MediaRow.id).where(readable(actor), MediaRow.id.in_(media)))
     return sorted(set(media) - set(known))
 
 
-async def coverage(session: AsyncSession, owner: str, media: Sequence[str] | None) -> Coverage:
+async def coverage(session: AsyncSession, actor: Actor, media: Sequence[str] | None) -> Coverage:
     """Return how much of the media could be read now."""
-    inside = [MediaRow.owner == owner] if media is None else [MediaRow.owner == owner, MediaRow.id.in_(media)]
+    inside = [readable(actor)] if media is None else [readable(actor), MediaRow.id.in_(media)]
     durations = {
         row.id: row.duration for row in await session.execute(select(MediaRow.id, MediaRow.duration).where(*inside))
     }

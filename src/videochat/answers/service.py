@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from videochat.access.quotas import Quotas
 from videochat.answers import chat, repository
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
 from videochat.answers.provider import Provider, Request
@@ -60,8 +61,10 @@ class AnswerService:
         feed: EventFeed,
         ai: AiSettings,
         metrics: Metrics,
+        quotas: Quotas,
     ) -> None:
         self.provider = provider
+        self._quotas = quotas
         self._database = database
         self._passages = passages
         self._feed = feed
@@ -82,7 +85,7 @@ class AnswerService:
     ) -> Answer:
         """Store a question to these media (None: the whole library), in this conversation or a new one.
 
-        Raises InvalidError, TooLargeError, NotFoundError for media and conversations that are not the actor's, BusyError.
+        Raises InvalidError, TooLargeError, BusyError, QuotaError, and NotFoundError for what the actor may not read.
         """
         question = checked_question(question)
         if media is not None and not media:
@@ -91,7 +94,8 @@ class AnswerService:
             raise BusyError("Too many answers are being written; try again in a moment.")
         now = datetime.now(UTC)
         async with self._database.write() as session:
-            if media and (unknown := await repository.unknown_media(session, actor.id, media)):
+            await self._quotas.require(session, actor, "tokens", 1)
+            if media and (unknown := await repository.unknown_media(session, actor, media)):
                 raise NotFoundError(f"There is no recording {unknown[0]}.")
             if conversation is None:
                 conversation = new_id("cnv")
@@ -102,7 +106,7 @@ class AnswerService:
             answer = Answer(
                 id=new_id("ans"), conversation_id=conversation, owner=actor.id, question=question,
                 media=None if media is None else tuple(dict.fromkeys(media)), status="running", text="", citations=(),
-                coverage=await repository.coverage(session, actor.id, media), provider=self.provider.name,
+                coverage=await repository.coverage(session, actor, media), provider=self.provider.name,
                 model=self.provider.model, usage={}, error=None, created_at=now, finished_at=None,
             )  # fmt: skip
             await repository.insert_answer(session, answer)
@@ -172,7 +176,7 @@ class AnswerService:
         media = None if answer.media is None else list(answer.media)
         async with self._database.read() as session:
             turns = await repository.turns_before(session, answer, chat.HISTORY_TURNS)
-            coverage = await repository.coverage(session, answer.owner, media)
+            coverage = await repository.coverage(session, Actor(answer.owner), media)
         found = await self._find(Actor(answer.owner), chat.retrieval_query(answer.question, turns), media, coverage)
         sources = chat.within_budget(found, self._ai.context_tokens)
         request = Request(answer.question, sources, chat.history_for_provider(turns))

@@ -45,7 +45,7 @@ async def _list(settings: Settings, query: str | None, *, as_json: bool) -> None
         async for page in pages(app, query):
             if as_json:
                 for media, job in page:
-                    typer.echo(json.dumps(media_json(media, job), ensure_ascii=False))
+                    typer.echo(json.dumps(media_json(media, job, LOCAL), ensure_ascii=False))
             elif sys.stdout.isatty():
                 _print_table(page, with_head=not found)
             else:

@@ -88,7 +88,7 @@ async def _serve(settings: Settings, read: Read, *, with_worker: bool) -> None:
     async with _kept_app(settings, read, "web") as app:
         config = uvicorn.Config(
             create_api(app), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5,
-            timeout_keep_alive=30,
+            timeout_keep_alive=30, forwarded_allow_ips=["127.0.0.1", "::1", *settings.server.trusted_proxies],
         )  # fmt: skip
         server = _Server(config, app.feed.end)
         _freeze()
@@ -155,7 +155,7 @@ def _freeze() -> None:
 def _listen(settings: Settings) -> socket.socket:
     """Take the port before anything else is started. Raises ConfigurationError."""
     host, port = settings.server.host, settings.server.port
-    if not is_loopback(host):
+    if settings.auth.mode == "none" and not is_loopback(host):
         raise ConfigurationError(unguarded(host))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

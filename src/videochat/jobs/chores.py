@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from videochat.access.audit import Audit
 from videochat.errors import NotFoundError, VideoChatError
 from videochat.jobs import control, repository
 from videochat.jobs.service import JobService
@@ -79,8 +80,8 @@ class Chores:
 
 
 def housekeeping(
-    database: Database, media: MediaService, jobs: JobService, retention: RetentionSettings, logs: Bounds
-) -> list[Chore]:  # fmt: skip
+    database: Database, media: MediaService, jobs: JobService, audit: Audit, retention: RetentionSettings, logs: Bounds
+) -> list[Chore]:
     """Return the chores of this installation."""
 
     async def expire() -> int:
@@ -117,6 +118,7 @@ def housekeeping(
         Chore("leftovers", timedelta(minutes=5), media.erase_leftovers),
         Chore("retention", hour, expire),
         Chore("events", day, prune),
+        Chore("access", day, partial(audit.forget, retention.audit_days)),
         Chore("logs", hour, partial(asyncio.to_thread, logfile.prune, logs), everywhere=True),
         Chore("idle-jobs", timedelta(minutes=1), restart_idle),
     ]

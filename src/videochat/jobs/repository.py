@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from videochat.jobs.job import LIVE, Job
 from videochat.jobs.liveness import Beat
 from videochat.media.media import Media
+from videochat.store.access_tables import GrantRow
 from videochat.store.tables import ChoreRow, HearingRow, JobRow, MediaRow, TaskRow, WorkerRow
 from videochat.store.upsert import upsert
 
@@ -85,10 +86,14 @@ async def newest(session: AsyncSession, media_ids: Sequence[str]) -> dict[str, J
 
 
 async def library(
-    session: AsyncSession, owner: str, before: tuple[datetime, str] | None, limit: int
+    session: AsyncSession, owner: str, before: tuple[datetime, str] | None, limit: int, *, shared: bool
 ) -> list[tuple[Media, Job | None]]:
-    """Return media of the owner with the newest job of each, newest first: one statement, because every visit asks it."""
-    query = _LIBRARY.where(MediaRow.owner == owner)
+    """Return media of the owner – or those shared with them – with the newest job of each, newest first.
+
+    It is one statement, because every visit asks it.
+    """
+    granted = select(GrantRow.media_id).where(GrantRow.user_id == owner)
+    query = _LIBRARY.where(MediaRow.id.in_(granted) if shared else MediaRow.owner == owner)
     if before is not None:
         query = query.where(tuple_(MediaRow.created_at, MediaRow.id) < before)
     rows = await session.execute(query.order_by(MediaRow.created_at.desc(), MediaRow.id.desc()).limit(limit))

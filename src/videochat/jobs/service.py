@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from videochat.access import quotas
+from videochat.access.quotas import Quotas
 from videochat.errors import ConflictError, NotFoundError, VideoChatError
 from videochat.jobs import control, queues, repository
 from videochat.jobs.job import LIVE, Action, Job, Priority, Status
@@ -24,9 +26,10 @@ log = structlog.get_logger(__name__)
 class JobService:
     """Jobs as their owners see them. A job and its first task are stored in one transaction: nothing falls in between."""
 
-    def __init__(self, database: Database, feed: EventFeed) -> None:
+    def __init__(self, database: Database, feed: EventFeed, quotas: Quotas) -> None:
         self._database = database
         self._feed = feed
+        self._quotas = quotas
 
     async def submit(
         self,
@@ -37,16 +40,18 @@ class JobService:
         priority: Priority = "normal",
         kind: str = "transcription",
     ) -> Job:
-        """Queue work on a medium that the caller has checked.
+        """Queue work on a medium of the actor.
 
-        The same work, while it is live or when it was the last that was done, is returned as it is.
+        The same work, while it is live or when it was the last that was done, is returned as it is. Raises QuotaError.
         """
         async with self._database.write() as session:
             for job in await repository.page(session, actor.id, media_id=media.id, statuses=(), before=None, limit=1):
                 if job.kind == kind and job.parameters == parameters and job.status in {*LIVE, "completed"}:
                     return job
+            await self._quotas.require(session, actor, "audio_minutes", (media.duration or 0) / 60)
             job = _new(actor, media, parameters, priority, kind)
             await control.create(session, job)
+            await quotas.count(session, actor.id, audio_seconds=media.duration or 0)
         self._told("job.queued", job)
         return job
 
@@ -74,11 +79,16 @@ class JobService:
             )
         return Page.of(jobs, limit, lambda job: encode_cursor(job.created_at, job.id))
 
-    async def library(self, actor: Actor, cursor: str | None = None, limit: int = 50) -> Page[tuple[Media, Job | None]]:
-        """Return up to `limit` media with the newest job of each, newest first. Raises InvalidError."""
+    async def library(
+        self, actor: Actor, cursor: str | None = None, limit: int = 50, *, shared: bool = False
+    ) -> Page[tuple[Media, Job | None]]:
+        """Return up to `limit` of the actor's media (shared: of those that others share with them), newest first.
+
+        Each comes with its newest job. Raises InvalidError.
+        """
         before = decode_cursor(cursor)
         async with self._database.read() as session:
-            found = await repository.library(session, actor.id, before, limit + 1)
+            found = await repository.library(session, actor.id, before, limit + 1, shared=shared)
         return Page.of(found, limit, lambda entry: encode_cursor(entry[0].created_at, entry[0].id))
 
     async def newest(self, media_ids: Sequence[str]) -> dict[str, Job]:

@@ -7,10 +7,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy import CursorResult, Select, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from videochat.access.user import Link
 from videochat.media.media import Kind, Media, Status, Window
+from videochat.ops.actor import Actor
+from videochat.store.access_tables import GrantRow, LinkRow
+from videochat.store.readable import readable
 from videochat.store.tables import ArtefactRow, LeftoverRow, MediaRow, WindowRow
 from videochat.store.upsert import upsert
 
@@ -22,8 +26,14 @@ async def insert(session: AsyncSession, media: Media) -> bool:
     return await session.scalar(statement.returning(MediaRow.id)) is not None
 
 
-async def get(session: AsyncSession, owner: str, media_id: str) -> Media | None:
-    return await _one(session, select(MediaRow).where(MediaRow.owner == owner, MediaRow.id == media_id))
+async def get(session: AsyncSession, actor: Actor, media_id: str) -> Media | None:
+    """Return a medium that the actor may read."""
+    return await _one(session, select(MediaRow).where(MediaRow.id == media_id, readable(actor)))
+
+
+async def own(session: AsyncSession, actor: Actor, media_id: str) -> Media | None:
+    """Return a medium that is the actor's own."""
+    return await _one(session, select(MediaRow).where(MediaRow.id == media_id, MediaRow.owner == actor.id))
 
 
 async def by_content(session: AsyncSession, owner: str, sha256: str) -> Media | None:
@@ -37,6 +47,39 @@ async def newest(session: AsyncSession, owner: str, before: tuple[datetime, str]
         query = query.where(tuple_(MediaRow.created_at, MediaRow.id) < before)
     rows = await session.scalars(query.order_by(MediaRow.created_at.desc(), MediaRow.id.desc()).limit(limit))
     return [_media(row) for row in rows]
+
+
+async def grants(session: AsyncSession, media_id: str) -> Sequence[str]:
+    """Return the ids of the accounts that may read the medium, in the order in which they were allowed to."""
+    query = select(GrantRow.user_id).where(GrantRow.media_id == media_id)
+    return (await session.scalars(query.order_by(GrantRow.created_at, GrantRow.user_id))).all()
+
+
+async def grant(session: AsyncSession, media_id: str, user_id: str, now: datetime) -> None:
+    statement = upsert(session, GrantRow).values(media_id=media_id, user_id=user_id, created_at=now)
+    await session.execute(statement.on_conflict_do_nothing())
+
+
+async def withdraw(session: AsyncSession, media_id: str, user_id: str) -> bool:
+    gone = delete(GrantRow).where(GrantRow.media_id == media_id, GrantRow.user_id == user_id)
+    return cast("CursorResult[Any]", await session.execute(gone)).rowcount == 1
+
+
+async def links(session: AsyncSession, media_id: str, now: datetime) -> list[Link]:
+    """Return the links to the medium that are good now, newest first."""
+    columns = (LinkRow.id, LinkRow.media_id, LinkRow.prefix, LinkRow.created_at, LinkRow.expires_at)
+    query = select(*columns).where(LinkRow.media_id == media_id, LinkRow.expires_at > now)
+    return [Link(*row) for row in await session.execute(query.order_by(LinkRow.created_at.desc(), LinkRow.id))]
+
+
+async def insert_link(session: AsyncSession, link: Link, link_hash: str) -> None:
+    session.add(LinkRow(**asdict(link), hash=link_hash))
+    await session.flush()
+
+
+async def remove_link(session: AsyncSession, media_id: str, link_id: str) -> bool:
+    gone = delete(LinkRow).where(LinkRow.media_id == media_id, LinkRow.id == link_id)
+    return cast("CursorResult[Any]", await session.execute(gone)).rowcount == 1
 
 
 async def change(session: AsyncSession, media_id: str, **values: Any) -> None:

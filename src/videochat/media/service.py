@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from videochat.errors import ConflictError, InvalidError, MediaError, NotFoundError
+from videochat.access.quotas import Quotas
+from videochat.errors import ConflictError, DeniedError, InvalidError, MediaError, NotFoundError
 from videochat.media import files, repository
 from videochat.media.decoding import CutWindow, Decoders, decode_windows, probe_file, report_of
 from videochat.media.media import AudioReport, Cutting, Limits, Media, Probe, Window, clean_name, clean_title
@@ -32,12 +33,15 @@ LEFTOVER_GRACE_SECONDS = 60.0  # by then whoever was decoding deleted content ha
 class MediaService:
     """The use cases of this stage; `uploads_folder` is on the same disk as the blobs where possible."""
 
-    def __init__(self, database: Database, blobs: Blobs, limits: Limits, uploads_folder: Path, space: Space) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, limits: Limits, uploads_folder: Path, space: Space, quotas: Quotas
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._limits = limits
         self._uploads = uploads_folder
         self._space = space
+        self._quotas = quotas
         self._decoders = Decoders()
 
     def keep_decoder_ready(self) -> None:
@@ -51,8 +55,12 @@ class MediaService:
         """Let these limits count from now on."""
         self._limits = limits
 
-    def receiver(self, actor: Actor, size: int | None = None) -> Receiver:  # noqa: ARG002  # quotas will need the actor
-        """Return what takes the chunks of one upload of this declared size (bytes). Raises TooLargeError, StorageFullError."""
+    async def receiver(self, actor: Actor, size: int | None = None) -> Receiver:
+        """Return what takes the chunks of one upload of this declared size (bytes).
+
+        Raises TooLargeError, StorageFullError, QuotaError.
+        """
+        await self._require_room(actor, size or 1)
         return Receiver(self._uploads, max_bytes=self._limits.max_bytes, space=self._space, size=size)
 
     async def add(self, actor: Actor, name: str, received: Received) -> tuple[Media, bool]:
@@ -64,6 +72,7 @@ class MediaService:
             known = await self.known(actor, received.sha256)
             if known is not None:
                 return known, False
+            await self._require_room(actor, received.size)
             media = _new_media(actor, name, received, await probe_file(received.path, self._limits, self._decoders))
             await self._blobs.put(self.content(media), received.path)
             return await self._insert(media)
@@ -73,11 +82,15 @@ class MediaService:
     async def add_file(self, actor: Actor, path: Path, name: str | None = None) -> tuple[Media, bool]:
         """Keep a copy of a local file, as `add` does. Raises NotFoundError when it cannot be read."""
         size = await files.size(path)
-        async with self.receiver(actor, size) as receiver:
+        async with await self.receiver(actor, size) as receiver:
             async for block in files.blocks(path):
                 await receiver.write(block)
             received = await receiver.finish()
         return await self.add(actor, name or path.name, received)
+
+    async def _require_room(self, actor: Actor, size: int) -> None:
+        async with self._database.read() as session:
+            await self._quotas.require(session, actor, "storage_bytes", size)
 
     async def known(self, actor: Actor, sha256: str) -> Media | None:
         """Return the actor's medium with this content; the content of other owners stays their secret."""
@@ -86,7 +99,14 @@ class MediaService:
 
     async def get(self, actor: Actor, media_id: str) -> Media:
         async with self._database.read() as session:
-            return _found(await repository.get(session, actor.id, media_id))
+            return _found(await repository.get(session, actor, media_id))
+
+    async def own(self, actor: Actor, media_id: str) -> Media:
+        """Return a medium that is the actor's own, and not only lent. Raises NotFoundError, DeniedError."""
+        media = await self.get(actor, media_id)
+        if media.owner != actor.id:
+            raise DeniedError("Only its owner can do this; you can read it.", code="not_owner")
+        return media
 
     async def list(self, actor: Actor, cursor: str | None = None, limit: int = 50) -> Page[Media]:
         """Return up to `limit` media, newest first, after the cursor of the page before. Raises InvalidError."""
@@ -99,7 +119,7 @@ class MediaService:
         if not name.strip():
             raise InvalidError("The name is empty.")
         async with self._database.write() as session:
-            media = replace(_found(await repository.get(session, actor.id, media_id)), name=clean_title(name))
+            media = replace(_found(await repository.own(session, actor, media_id)), name=clean_title(name))
             await repository.change(session, media_id, name=media.name)
             await _announce(session, media, "renamed")
         return media
@@ -111,7 +131,7 @@ class MediaService:
     async def delete(self, actor: Actor, media_id: str) -> None:
         """Remove the medium; its content and everything derived from it go with the last owner."""
         async with self._database.write() as session:
-            media = _found(await repository.get(session, actor.id, media_id))
+            media = _found(await repository.own(session, actor, media_id))
             await repository.remove(session, media_id)
             await repository.forget_content(session, media.sha256, datetime.now(UTC))
             await _announce(session, media, "deleted")

@@ -35,6 +35,11 @@ def production_problems(settings: Settings) -> Iterator[str]:
     yield from _wrong_with_key(settings.secret_key.get_secret_value() if settings.secret_key else "")
     if settings.auth.mode == "none" and not is_loopback(settings.server.host):
         yield unguarded(settings.server.host)
+    if settings.auth.mode in {"users", "oidc"} and not (settings.server.public_url or "").startswith("https://"):
+        yield (
+            "SERVER__PUBLIC_URL is not an https address, and cookies of people who sign in could be read on their way: set "
+            "it to the address of the reverse proxy that has the certificate."
+        )
     if any("*" in origin for origin in settings.server.cors_origins):
         yield "SERVER__CORS_ORIGINS lets every page call the API: list the origins that may."
     if settings.log.level == "DEBUG":
@@ -49,8 +54,8 @@ def production_problems(settings: Settings) -> Iterator[str]:
 def unguarded(host: str) -> str:
     """Say why this address is not listened on."""
     return (
-        f"{host} can be reached from other machines, and there is no sign-in yet: keep SERVER__HOST on 127.0.0.1 and "
-        "put a reverse proxy that asks who comes in front of it."
+        f"{host} can be reached from other machines, and everybody there could come in: set AUTH__MODE=users (or keys), or "
+        "keep SERVER__HOST on 127.0.0.1."
     )
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, literal, or_, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from videochat.ops.actor import Actor
 from videochat.passages.analyse import terms
 from videochat.passages.index import matching
 from videochat.passages.split import Draft
+from videochat.store.readable import readable
 from videochat.store.tables import MediaRow, PassageRow, SegmentRow, TranscriptRow
 from videochat.transcripts.segment import NumberedSegment, Word
 
@@ -19,9 +21,9 @@ CANDIDATES = 200
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What may be searched: the media of one owner, or only some of them."""
+    """What may be searched: the media that somebody may read, or only some of them."""
 
-    owner: str
+    actor: Actor
     media: tuple[str, ...] | None
 
 
@@ -130,7 +132,7 @@ async def with_any(session: AsyncSession, scope: Scope, weights: Mapping[str, fl
 
 async def spread(session: AsyncSession, scope: Scope, limit: int) -> list[Candidate]:
     """Return up to `limit` passages of the newest transcripts at even distances, in the order of their media."""
-    media = scope.media or (await session.scalars(select(MediaRow.id).where(MediaRow.owner == scope.owner))).all()
+    media = scope.media or (await session.scalars(select(MediaRow.id).where(readable(scope.actor)))).all()
     current = await searched_transcripts(session, set(media))
     inside = (PassageRow.transcript_id.in_(current), *_inside(scope))
     order = select(PassageRow.id).join(MediaRow, MediaRow.id == PassageRow.media_id).where(*inside)
@@ -152,7 +154,7 @@ def _candidates(scope: Scope) -> Select[int, str, str, str, int, float, float, i
 
 
 def _inside(scope: Scope) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [MediaRow.owner == scope.owner]
+    conditions = [readable(scope.actor)]
     if scope.media is not None:
         conditions.append(PassageRow.media_id.in_(scope.media))
     return conditions

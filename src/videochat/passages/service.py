@@ -84,12 +84,12 @@ class PassageService:
         """Return the places where all words of the query were said; if there are none, where some were.
 
         Where they were said as in the query comes first, then where more of them were; apart from that the recordings
-        follow each other by their score, and the places of one by their time. Only the actor's media are searched, or
+        follow each other by their score, and the places of one by their time. Only media that the actor may read are searched, or
         of these only the ones named. Raises TooLargeError for a query of more than 1000 characters.
         """
         if len(query) > MAX_QUERY:
             raise TooLargeError(f"The query is too long: search for at most {MAX_QUERY} characters.")
-        scope = Scope(actor.id, None if media is None else tuple(media))
+        scope = Scope(actor, None if media is None else tuple(media))
         limit = max(1, min(limit, MAX_HITS))
         async with self._database.read() as session:
             found, weights = await rank(session, scope, query_terms(query), "all", limit, phrase=terms(query))
@@ -99,7 +99,7 @@ class PassageService:
 
     async def overview(self, actor: Actor, media: list[str] | None, *, limit: int) -> list[Found]:
         """Return up to `limit` passages spread evenly over the media (None: the library), in order, with a score of 0."""
-        scope = Scope(actor.id, None if media is None else tuple(media))
+        scope = Scope(actor, None if media is None else tuple(media))
         async with self._database.read() as session:
             spread = await repository.spread(session, scope, limit)
             segments = await repository.segments_of(session, spread)
@@ -109,7 +109,7 @@ class PassageService:
         self, actor: Actor, question: str, *, media: list[str] | None = None, limit: int = 24
     ) -> list[Found]:
         """Return the passages that share most with the question, best first, whole and with their segments."""
-        scope = Scope(actor.id, None if media is None else tuple(media))
+        scope = Scope(actor, None if media is None else tuple(media))
         async with self._database.read() as session:
             found, _ = await rank(session, scope, content_terms(question), "any", limit)
         return [_found(ranked) for ranked in found]

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat import __version__
 from videochat.errors import ConflictError, InvalidError, NotFoundError, StorageError
+from videochat.store.access_tables import AttemptRow, SessionRow
 from videochat.store.archive import FORMAT, START, ArchiveWriter, Seal, Start, as_json, new_file
 from videochat.store.blob import Blobs, content_key, content_of
 from videochat.store.migrate import newest_revision
@@ -36,7 +37,8 @@ from videochat.store.tables import (
 )
 
 OF_PROCESSES = frozenset(
-    row.__tablename__ for row in (WorkerRow, ReportRow, PointRow, ChoreRow, AlertRow, AlertEventRow)
+    row.__tablename__
+    for row in (WorkerRow, ReportRow, PointRow, ChoreRow, AlertRow, AlertEventRow, SessionRow, AttemptRow)
 )
 TABLES: tuple[Table, ...] = tuple(
     table for table in Base.metadata.sorted_tables if table.name not in OF_PROCESSES

@@ -48,7 +48,7 @@ KNOWN_TABLES = {table.name: table for table in TABLES}
 ROWS = re.compile(r"tables/([a-z_]+)/\d+\.jsonl\.gz")
 UNSTORABLE = re.compile(rb"\\u(0000|d[89a-f])", re.IGNORECASE)  # NUL, and halves of characters: perhaps alone
 ROWS_AT_A_TIME = 50
-COUNTED = ("events", "passages")  # tables whose ids PostgreSQL counts up apart from them
+COUNTED = ("audit", "events", "passages")  # tables whose ids PostgreSQL counts up apart from them
 
 
 class NewerBackupError(UnsupportedError):

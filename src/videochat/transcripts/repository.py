@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.errors import ConflictError, NotFoundError
 from videochat.ops.actor import Actor
+from videochat.store.readable import readable
 from videochat.store.tables import MediaRow, SegmentRow, TranscriptRow
 from videochat.store.upsert import upsert
 from videochat.transcripts.segment import NumberedSegment, Segment, Status, Transcript, Word
@@ -47,7 +48,7 @@ async def newest(session: AsyncSession, actor: Actor, media_id: str) -> Transcri
     row = await session.scalar(
         select(TranscriptRow)
         .join(MediaRow, MediaRow.id == TranscriptRow.media_id)
-        .where(MediaRow.id == media_id, MediaRow.owner == actor.id)
+        .where(MediaRow.id == media_id, readable(actor))
         .order_by((TranscriptRow.segments > 0).desc(), TranscriptRow.created_at.desc(), TranscriptRow.id.desc())
         .limit(1)
     )

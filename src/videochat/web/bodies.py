@@ -76,6 +76,7 @@ class MediaOut(Body):
     duration: float | None = Field(description="Seconds.")
     status: Literal["stored", "processing", "ready", "failed"]
     created_at: str
+    mine: bool = Field(description="False for what somebody else lets one read.")
     job: JobOut | None = Field(description="The newest job.")
 
 

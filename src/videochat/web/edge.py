@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videochat.ops.logging import bind_request, request_id
 from videochat.ops.metrics import Metrics
+from videochat.web.gate import IDENTITY
 from videochat.web.problems import problem
 
 log = structlog.get_logger("videochat.access")
@@ -80,7 +81,13 @@ class Observer:
             route=route,
             status=status,
             ms=round(seconds * 1000, 1),
+            **_who(scope),
         )
+
+
+def _who(scope: Scope) -> dict[str, str]:
+    identity = scope.get(IDENTITY)
+    return {} if identity is None or identity.kind is None else {"user": identity.actor.id}
 
 
 class HeadAnswers:

@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from videochat.web.problems import http_problem
 
 FOLDER = Path(__file__).parent / "page"
-ADDRESSES = ("/", "/search", "/media/{media_id}", "/ops")
+ADDRESSES = ("/", "/search", "/media/{media_id}", "/ops", "/account", "/users", "/shared")
 # First parts of addresses that are for programs: what is unknown there stays a problem.
 FOR_PROGRAMS = frozenset({"api", "assets", "health", "mcp", "metrics", "openapi.json", "v1"})
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>VideoChat</title>

@@ -28,6 +28,8 @@ STATUS: dict[type[errors.VideoChatError], int] = {
     errors.MediaError: 422,
     errors.TooLargeError: 413,
     errors.DeniedError: 403,
+    errors.UnauthenticatedError: 401,
+    errors.TooManyError: 429,
     errors.BusyError: 503,
     errors.StorageFullError: 507,
     errors.StorageError: 503,
@@ -63,11 +65,19 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(HTTPException, http_problem)
 
 
+def answer_to(error: errors.VideoChatError) -> JSONResponse:
+    """Return the problem that an error of ours is."""
+    headers = {"Retry-After": "5"} if error.retryable else {}
+    if isinstance(error, errors.TooManyError) and error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.UnauthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(status_of(error), error.reason, error.message, headers)
+
+
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.VideoChatError)
-    status = status_of(error)
-    headers = {"Retry-After": "5"} if error.retryable else None
-    return problem(status, error.reason, error.message, headers)
+    return answer_to(error)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

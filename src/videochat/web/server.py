@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -13,7 +14,21 @@ from videochat.app import App
 from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
-from videochat.web.routes import alerts, answers, jobs, media, ops, search, system, transcripts
+from videochat.web.gate import Gate
+from videochat.web.routes import (
+    account,
+    alerts,
+    answers,
+    jobs,
+    media,
+    ops,
+    search,
+    session,
+    sharing,
+    system,
+    transcripts,
+    users,
+)
 
 
 def create_api(app: App) -> FastAPI:
@@ -29,7 +44,7 @@ def create_api(app: App) -> FastAPI:
         redoc_url=None,
     )
     api.state.app = app
-    for routes in (system, media, transcripts, jobs, search, answers, ops, alerts):
+    for routes in (system, session, account, users, media, sharing, transcripts, jobs, search, answers, ops, alerts):
         api.include_router(routes.router)
     page.install(api)
     problems.install(api)
@@ -42,12 +57,15 @@ def _install_edge(api: FastAPI, app: App) -> None:
     """Put what happens to every request around the routes; the last added is the outermost."""
     server = app.settings.server
     api.add_middleware(HeadAnswers)
+    api.add_middleware(Gate, service=app)
     if server.cors_origins:
         api.add_middleware(
             CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"],
             expose_headers=[media.ALREADY_KNOWN, transcripts.NOTE],
         )  # fmt: skip
-    api.add_middleware(Doorkeeper, hosts=[*server.allowed_hosts, server.host], origins=server.cors_origins)
+    public = [urlsplit(server.public_url).hostname or ""] if server.public_url else []
+    hosts = [*server.allowed_hosts, *public, server.host]
+    api.add_middleware(Doorkeeper, hosts=hosts, origins=server.cors_origins)
     api.add_middleware(Observer, metrics=app.metrics)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from fake_provider import FakeProvider
 from library import add_media, add_recording, add_transcript, spoken
+from unlimited import unlimited
 from videochat.answers.answer import Answer
 from videochat.answers.provider import Provider, Usage
 from videochat.answers.providers.extractive import Extractive
@@ -36,7 +37,9 @@ CITED = ["It absorbs light. ", '[p1: "absorbs red and', ' blue light"]', " And m
 
 def service_of(database: Database, provider: Provider | Sequence[Any], **ai: Any) -> AnswerService:
     made: Any = FakeProvider(provider) if isinstance(provider, list) else provider
-    return AnswerService(database, PassageService(database), made, EventFeed(database), AiSettings(**ai), Metrics())
+    return AnswerService(
+        database, PassageService(database), made, EventFeed(database), AiSettings(**ai), Metrics(), unlimited(database)
+    )
 
 
 async def events_of(database: Database, answer: Answer) -> list[tuple[str, dict[str, Any]]]:

@@ -45,7 +45,9 @@ async def app(database_url: str, tmp_path: Path) -> AsyncIterator[App]:
 
 async def do(app: App, name: str, **retention: float) -> int:
     """Do one chore now and return its count."""
-    chores = housekeeping(app.database, app.media, app.jobs, RetentionSettings(**retention), Bounds.of(app.settings))
+    chores = housekeeping(
+        app.database, app.media, app.jobs, app.audit, RetentionSettings(**retention), Bounds.of(app.settings)
+    )
     return await next(chore for chore in chores if chore.name == name).do()
 
 

@@ -21,6 +21,7 @@ from media_files import (
     write_film,
     write_wav,
 )
+from unlimited import unlimited
 from videochat.errors import InvalidError, MediaError, NotFoundError, StorageFullError, TooLargeError
 from videochat.media.media import Limits, Media, Window
 from videochat.media.service import MediaService
@@ -36,7 +37,14 @@ OTHER = Actor("other")
 
 @pytest.fixture
 def service(database: Database, tmp_path: Path) -> MediaService:
-    return MediaService(database, LocalBlobs(tmp_path / "blobs"), Limits(), tmp_path / "uploads", Space(tmp_path, 0))
+    return MediaService(
+        database,
+        LocalBlobs(tmp_path / "blobs"),
+        Limits(),
+        tmp_path / "uploads",
+        Space(tmp_path, 0),
+        unlimited(database),
+    )
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ async def cut(service: MediaService, media: Media) -> str:
 async def test_an_upload_becomes_a_medium(service: MediaService, database: Database, tmp_path: Path) -> None:
     """What was received is probed, kept under its hash, listed and announced."""
     content = write_film(tmp_path / "film", 2, speech_like(2)).read_bytes()
-    async with service.receiver(LOCAL, len(content)) as receiver:
+    async with await service.receiver(LOCAL, len(content)) as receiver:
         await receiver.write(content)
         media, new = await service.add(LOCAL, "../summer.mp4", await receiver.finish())
     assert new
@@ -142,7 +150,12 @@ async def test_files_that_cannot_be_taken(service: MediaService, database: Datab
         with pytest.raises(NotFoundError):
             await service.add_file(LOCAL, path)
     small = MediaService(
-        database, LocalBlobs(tmp_path / "blobs"), Limits(max_bytes=10), tmp_path / "uploads", Space(tmp_path, 0)
+        database,
+        LocalBlobs(tmp_path / "blobs"),
+        Limits(max_bytes=10),
+        tmp_path / "uploads",
+        Space(tmp_path, 0),
+        unlimited(database),
     )
     (tmp_path / "large").write_bytes(b"x" * 11)
     with pytest.raises(TooLargeError):
@@ -257,7 +270,12 @@ async def test_deleting_keeps_what_another_owner_has(service: MediaService, reco
 async def test_a_full_disk_leaves_nothing(database: Database, tmp_path: Path, small_disk: Path) -> None:
     """An upload that does not fit is a clear error; a smaller one is taken afterwards."""
     service = MediaService(
-        database, LocalBlobs(small_disk / "blobs"), Limits(), small_disk / "uploads", Space(small_disk, 0)
+        database,
+        LocalBlobs(small_disk / "blobs"),
+        Limits(),
+        small_disk / "uploads",
+        Space(small_disk, 0),
+        unlimited(database),
     )
     with pytest.raises(StorageFullError):
         await service.add_file(LOCAL, write_wav(tmp_path / "large.wav", speech_like(60)))
@@ -268,7 +286,9 @@ async def test_a_full_disk_leaves_nothing(database: Database, tmp_path: Path, sm
 
 async def test_a_full_blob_store_leaves_nothing(database: Database, tmp_path: Path, small_disk: Path) -> None:
     """The same when only the disk of the blobs is full: the copy is removed."""
-    service = MediaService(database, LocalBlobs(small_disk), Limits(), tmp_path / "uploads", Space(tmp_path, 0))
+    service = MediaService(
+        database, LocalBlobs(small_disk), Limits(), tmp_path / "uploads", Space(tmp_path, 0), unlimited(database)
+    )
     with pytest.raises(StorageFullError):
         await service.add_file(LOCAL, write_wav(tmp_path / "large.wav", speech_like(60)))
     assert files_in(small_disk) == []

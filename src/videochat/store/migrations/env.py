@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from videochat.store import access_tables  # noqa: F401  # its tables join the others in Base
 from videochat.store.tables import Base
 
 context.configure(

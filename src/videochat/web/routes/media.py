@@ -73,7 +73,7 @@ async def upload(
     jobs = await app.jobs.newest([media.id])
     if process and media.id not in jobs:
         jobs = {media.id: await app.jobs.submit(actor, media, freeze(app.settings))}
-    return media_json(media, jobs.get(media.id))
+    return media_json(media, jobs.get(media.id), actor)
 
 
 async def _receive(
@@ -82,7 +82,7 @@ async def _receive(
     content_type = request.headers.get("content-type", "")
     body: AsyncIterator[bytes] = request.stream()
     size = _content_length(request)
-    async with app.media.receiver(actor, size) as receiver:
+    async with await app.media.receiver(actor, size) as receiver:
         if content_type.startswith("multipart/"):
             part = await read_file_part(content_type, body)
             name, body = name or part.name, part.content
@@ -112,36 +112,40 @@ def _content_length(request: Request) -> int | None:
 
 @router.get("", response_model=ListOut[MediaOut])
 async def list_media(
-    app: TheApp, actor: TheActor, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    app: TheApp,
+    actor: TheActor,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    shared: Annotated[bool, Query(description="Instead of one's own, those that others let one read.")] = False,
 ) -> dict[str, object]:
     """Return the media, newest first."""
-    page = await app.jobs.library(actor, cursor=cursor, limit=limit)
-    return {"items": [media_json(media, job) for media, job in page.items], "next": page.next}
+    page = await app.jobs.library(actor, cursor=cursor, limit=limit, shared=shared)
+    return {"items": [media_json(media, job, actor) for media, job in page.items], "next": page.next}
 
 
-async def _with_job(app: App, media: Media) -> dict[str, object]:
+async def _with_job(app: App, actor: Actor, media: Media) -> dict[str, object]:
     jobs = await app.jobs.newest([media.id])
-    return media_json(media, jobs.get(media.id))
+    return media_json(media, jobs.get(media.id), actor)
 
 
 @router.get("/{media_id}", response_model=MediaOut)
 async def get_media(app: TheApp, actor: TheActor, media_id: str) -> dict[str, object]:
     """Return one recording, with its newest job."""
     media = await app.media.get(actor, media_id)
-    return await _with_job(app, media)
+    return await _with_job(app, actor, media)
 
 
 @router.patch("/{media_id}", response_model=MediaOut)
 async def rename_media(app: TheApp, actor: TheActor, media_id: str, change: MediaChange) -> dict[str, object]:
     """Give the recording another name."""
     media = await app.media.rename(actor, media_id, change.name)
-    return await _with_job(app, media)
+    return await _with_job(app, actor, media)
 
 
 @router.delete("/{media_id}", status_code=204)
 async def delete_media(app: TheApp, actor: TheActor, media_id: str) -> None:
     """Delete the recording with everything made from it; its running job is cancelled first."""
-    await app.media.get(actor, media_id)
+    await app.media.own(actor, media_id)
     await app.jobs.stop_all(actor, media_id)
     await app.media.delete(actor, media_id)
 
@@ -204,7 +208,7 @@ def _status(media: Media, job: Job | None) -> str:
     return STATUS_OF_JOB.get(job.status, "stored")
 
 
-def media_json(media: Media, job: Job | None) -> dict[str, object]:
+def media_json(media: Media, job: Job | None, actor: Actor) -> dict[str, object]:
     return {
         "id": media.id,
         "name": media.name,
@@ -215,5 +219,6 @@ def media_json(media: Media, job: Job | None) -> dict[str, object]:
         "duration": media.duration,
         "status": _status(media, job),
         "created_at": media.created_at.isoformat(),
+        "mine": media.owner == actor.id,
         "job": job.as_json() if job else None,
     }

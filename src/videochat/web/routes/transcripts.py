@@ -110,6 +110,6 @@ def _header(transcript: Transcript | None) -> dict[str, Any]:
 @router.post("/transcription", status_code=202, response_model=JobOut)
 async def transcribe(app: TheApp, actor: TheActor, media_id: str, wanted: TranscriptionIn) -> dict[str, object]:
     """Transcribe the recording again, with other parameters where given."""
-    media = await app.media.get(actor, media_id)
+    media = await app.media.own(actor, media_id)
     parameters = freeze(app.settings, **wanted.model_dump(exclude={"priority"}))
     return (await app.jobs.submit(actor, media, parameters, priority=wanted.priority)).as_json()

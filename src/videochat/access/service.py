@@ -1,0 +1,242 @@
+"""Accounts, sessions and keys: who may come in, and as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from videochat.access import repository
+from videochat.access.identity import Identities
+from videochat.access.passwords import Passwords
+from videochat.access.throttle import Throttle
+from videochat.access.tokens import Token, hash_of, new_token
+from videochat.access.user import Key, Role, Session, User
+from videochat.errors import ConflictError, InvalidError, NotFoundError, UnauthenticatedError
+from videochat.ops.actor import LOCAL, PERMISSIONS, Permission
+from videochat.store.fingerprint import new_id
+from videochat.store.page import Page
+from videochat.store.session import Database
+
+log = structlog.get_logger(__name__)
+
+MOST_KEYS = 100  # of one account
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """From where somebody signs in."""
+
+    address: str
+    agent: str
+
+
+class AccessService:
+    """The use cases. A session ends `session_days` after it was last used."""
+
+    def __init__(self, database: Database, identities: Identities, session_days: float) -> None:
+        self._database = database
+        self._identities = identities
+        self._lifetime = timedelta(days=session_days)
+        self._passwords = Passwords()
+        self._throttle = Throttle(database)
+
+    async def sign_in(self, name: str, password: str, client: Client) -> tuple[Token, User]:
+        """Open a session for who knows the password.
+
+        Raises UnauthenticatedError – the same for a wrong name, a wrong password and a disabled account – and
+        TooManyError after too many failures.
+        """
+        who = (f"name:{name.casefold()[:LONGEST_NAME]}", f"address:{client.address}")
+        await self._throttle.check(who)
+        async with self._database.read() as session:
+            user = await repository.user_named(session, name)
+            stored = await repository.password_of(session, user.id) if user else None
+        if not await self._passwords.fits(password, stored) or user is None or user.disabled:
+            await self._throttle.fail(who)
+            raise UnauthenticatedError("The name or the password is wrong.", code="wrong_credentials")
+        await self._throttle.forgive(who[0])
+        return await self.open_session(user, client), user
+
+    async def open_session(self, user: User, client: Client) -> Token:
+        """Open a session for who has shown who they are."""
+        token, now = new_token("session"), datetime.now(UTC)
+        opened = Session(
+            token.hash, user.id, now, now, now + self._lifetime, client.address[:LONGEST_NAME], client.agent[:200]
+        )
+        async with self._database.write() as session:
+            await repository.insert_session(session, opened)
+        log.info("session.opened", user=user.id)
+        return token
+
+    async def sign_out(self, user_id: str, session_id: str) -> None:
+        """End a session. Raises NotFoundError."""
+        async with self._database.write() as session:
+            ended = await repository.end_sessions(session, user_id, only=session_id)
+        self._identities.forget()
+        if not ended:
+            raise NotFoundError("There is no such session.")
+
+    async def sessions(self, user_id: str) -> list[Session]:
+        """Return where somebody is signed in, the latest used first."""
+        async with self._database.read() as session:
+            return await repository.sessions(session, user_id, datetime.now(UTC))
+
+    async def user_of(self, subject: str, name: str, role: Role) -> User:
+        """Return the account of who an identity provider vouches for; it is made when they come first.
+
+        Raises UnauthenticatedError for a disabled account, ConflictError when the name is somebody else's.
+        """
+        async with self._database.read() as session:
+            known = await repository.user_with_subject(session, hash_of(subject))
+        if known is None:
+            return await self.add_user(name, role, subject=subject)
+        if known.disabled:
+            raise UnauthenticatedError("This account is disabled.", code="wrong_credentials")
+        return known
+
+    async def add_user(
+        self, name: str, role: Role, password: str | None = None, subject: str | None = None
+    ) -> User:  # fmt: skip
+        """Make an account; the first one is the local user's, with everything that is there already, and administers.
+
+        Raises InvalidError, ConflictError.
+        """
+        name = _clean(name)
+        hashed = None if password is None else await self._passwords.hashed(password)
+        async with self._database.write() as session:
+            first = not await repository.any_user(session)
+            user = User(
+                LOCAL.id if first else new_id("usr"), name, "admin" if first else role,
+                None if subject is None else hash_of(subject), hashed is not None, False, datetime.now(UTC),
+            )  # fmt: skip
+            if not await repository.insert_user(session, user, hashed):
+                raise ConflictError(f"There is an account {name} already.", code="name_taken")
+            await repository.tell(session)
+        self._identities.forget()
+        log.info("user.added", user=user.id, role=user.role)
+        return user
+
+    async def user(self, user_id: str) -> User:
+        """Return an account. Raises NotFoundError."""
+        async with self._database.read() as session:
+            return _found(await repository.user(session, user_id))
+
+    async def user_named(self, name: str) -> User:
+        """Return the account with this name. Raises NotFoundError."""
+        async with self._database.read() as session:
+            return _found(await repository.user_named(session, name))
+
+    async def users(self, after: str = "", limit: int = 100) -> Page[User]:
+        """Return accounts by name; the cursor is a name."""
+        async with self._database.read() as session:
+            found = await repository.users(session, after, limit + 1)
+        return Page.of(found, limit, lambda user: user.name)
+
+    async def change_user(
+        self,
+        user_id: str,
+        *,
+        role: Role | None = None,
+        disabled: bool | None = None,
+        quotas: dict[str, Any] | None = None,
+    ) -> User:
+        """Change what is given. Raises NotFoundError, and ConflictError for the last administrator."""
+        values = {"role": role, "disabled": disabled, "quotas": quotas}
+        changed = {name: value for name, value in values.items() if value is not None}
+        async with self._database.write() as session:
+            before = _found(await repository.user(session, user_id))
+            if before.role == "admin" and (disabled or role not in {None, "admin"}):
+                await _require_other_admin(session, user_id)
+            if changed:
+                await repository.change_user(session, user_id, **changed)
+            if disabled:
+                await repository.end_sessions(session, user_id)
+            after = _found(await repository.user(session, user_id))
+        self._identities.forget()
+        log.info("user.changed", user=user_id, **{name: str(value) for name, value in changed.items()})
+        return after
+
+    async def change_password(self, user_id: str, old: str, new: str, keep_session: str | None, client: Client) -> None:
+        """Let somebody have another password; their other sessions end. Raises UnauthenticatedError, TooManyError, InvalidError."""
+        who = (f"name:{user_id}", f"address:{client.address}")
+        await self._throttle.check(who)
+        async with self._database.read() as session:
+            stored = await repository.password_of(session, user_id)
+        if not await self._passwords.fits(old, stored):
+            await self._throttle.fail(who)
+            raise UnauthenticatedError("The old password is wrong.", code="wrong_credentials")
+        await self.set_password(user_id, new, keep_session)
+
+    async def set_password(self, user_id: str, password: str, keep_session: str | None = None) -> None:
+        """Give somebody another password and end their sessions, but one. Raises NotFoundError, InvalidError."""
+        hashed = await self._passwords.hashed(password)
+        async with self._database.write() as session:
+            _found(await repository.user(session, user_id))
+            await repository.change_user(session, user_id, password=hashed)
+            await repository.end_sessions(session, user_id, but=keep_session)
+        self._identities.forget()
+        log.info("user.password_changed", user=user_id)
+
+    async def remove_user(self, user_id: str) -> None:
+        """Forget an account; what it owns must be gone before. Raises NotFoundError, and ConflictError for the last administrator."""
+        async with self._database.write() as session:
+            user = _found(await repository.user(session, user_id))
+            if user.role == "admin":
+                await _require_other_admin(session, user_id)
+            await repository.remove_user(session, user_id)
+        self._identities.forget()
+        log.info("user.removed", user=user_id)
+
+    async def add_key(
+        self, user_id: str, name: str, scopes: Collection[Permission] = PERMISSIONS, days: float | None = None
+    ) -> tuple[Token, Key]:
+        """Make a key for programs; this is the only time that anybody sees it. Raises InvalidError, ConflictError."""
+        token, now = new_token("key"), datetime.now(UTC)
+        expires_at = None if days is None else now + timedelta(days=days)
+        key = Key(new_id("key"), user_id, _clean(name), token.shown, frozenset(scopes), now, expires_at, None)
+        if not key.scopes:
+            raise InvalidError("A key needs at least one scope: read, ask, write or operate.")
+        async with self._database.write() as session:
+            if len(await repository.keys(session, user_id)) >= MOST_KEYS:
+                raise ConflictError(f"There are {MOST_KEYS} keys already: revoke one first.", code="too_many_keys")
+            await repository.insert_key(session, key, token.hash)
+        self._identities.forget()
+        log.info("key.added", key_id=key.id, user=user_id)
+        return token, key
+
+    async def keys(self, user_id: str | None) -> list[Key]:
+        """Return the keys of somebody (None: of everybody), newest first."""
+        async with self._database.read() as session:
+            return await repository.keys(session, user_id)
+
+    async def revoke_key(self, user_id: str | None, key_id: str) -> None:
+        """Let a key of somebody (None: of anybody) be good for nothing. Raises NotFoundError."""
+        async with self._database.write() as session:
+            gone = await repository.remove_key(session, key_id, user_id)
+        self._identities.forget()
+        if not gone:
+            raise NotFoundError(f"There is no key {key_id}.")
+        log.info("key.revoked", key_id=key_id)
+
+
+def _clean(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InvalidError(f"A name has 1 to {LONGEST_NAME} characters that can be seen.")
+    return name
+
+
+def _found(user: User | None) -> User:
+    if user is None:
+        raise NotFoundError("There is no such account.")
+    return user
+
+
+async def _require_other_admin(session: Any, user_id: str) -> None:
+    if not await repository.other_admins(session, user_id):
+        raise ConflictError("This is the last administrator: make somebody else one first.", code="last_admin")
