@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from videochat.access.service import Client
 from videochat.app import App, open_app
 from videochat.settings import Settings
 from videochat.web.server import create_api
@@ -35,8 +36,11 @@ class House:
 
     async def person(self, name: str, role: str = "member") -> httpx.AsyncClient:
         """Make an account and return a client that is signed in; the first one administers."""
-        await self.app.access.add_user(name, role, PASSWORD)  # type: ignore[arg-type]
-        return await self.signed_in(name)
+        user = await self.app.access.add_user(name, role, PASSWORD)  # type: ignore[arg-type]
+        token = await self.app.access.open_session(user, Client("127.0.0.1", "a browser"))
+        client = await self.stranger()
+        client.cookies.set("videochat_session", token.text)
+        return client
 
     async def signed_in(self, name: str, password: str = PASSWORD) -> httpx.AsyncClient:
         client = await self.stranger()

@@ -1,0 +1,277 @@
+"""Whose recordings somebody reads, over HTTP, on both databases: one's own, what others share, and what a link lends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from library import add_recording
+from people import House, code, open_house
+from recordings import lecture_wav
+from videochat.access import repository
+from videochat.access.quotas import month_of
+from videochat.store import events
+from videochat.store.blob import content_key
+from waiting import until
+
+WORDS = ("The secret recipe needs saffron.", "Stir it for nine minutes.")
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A recording of Anna's, and the ids of what was made of it."""
+
+    media: str
+    job: str
+    answer: str
+    conversation: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """An installation with Ada, who administers, Anna, who has a talk, and Ben, who has none."""
+
+    house: House
+    ada: httpx.AsyncClient
+    anna: httpx.AsyncClient
+    ben: httpx.AsyncClient
+    talk: Talk
+
+
+@pytest.fixture
+async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
+    async with open_house(database_url, tmp_path) as house:
+        ada, anna, ben = [await house.person(name) for name in ("Ada", "Anna", "Ben")]
+        yield Place(house, ada, anna, ben, await record(house, anna, tmp_path))
+
+
+async def record(house: House, anna: httpx.AsyncClient, folder: Path) -> Talk:
+    """Let Anna bring a recording, which is transcribed, and ask it something."""
+    content = lecture_wav(folder / "talk.wav", 1).read_bytes()
+    uploaded = (await anna.post("/api/media?name=talk.wav", content=content)).json()
+    owner = (await anna.get("/api/session")).json()["user"]["id"]
+    await add_recording(house.app.database, "med_written", *WORDS, owner=owner)
+    asked = await anna.post("/api/answers", json={"question": "What does the recipe need?", "media": ["med_written"]})
+    answer = asked.json()
+
+    async def ended() -> bool:
+        return (await anna.get(f"/api/answers/{answer['id']}")).json()["status"] != "running"
+
+    await until(ended)
+    return Talk(uploaded["id"], uploaded["job"]["id"], answer["id"], answer["conversation"])
+
+
+def doors(talk: Talk) -> list[tuple[str, str, Any]]:
+    """Return every way to get at the recordings and what was made of them."""
+    read = [
+        f"/api/media/{media}{part}"
+        for media in (talk.media, "med_written")
+        for part in (
+            "",
+            "/content",
+            "/transcript",
+            "/transcript?format=txt",
+            "/subtitles.vtt",
+            "/waveform",
+            "/grants",
+            "/links",
+        )
+    ]
+    read += [f"/api/jobs/{talk.job}", f"/api/jobs/{talk.job}/events", "/api/search?q=saffron&media=med_written"]
+    read += [f"/api/answers/{talk.answer}", f"/api/answers/{talk.answer}/events"]
+    read += [f"/api/conversations/{talk.conversation}"]
+    change = [
+        ("PATCH", f"/api/media/{talk.media}", {"name": "mine"}),
+        ("DELETE", f"/api/media/{talk.media}", None),
+        ("POST", f"/api/media/{talk.media}/transcription", {}),
+        ("POST", f"/api/media/{talk.media}/grants", {"name": "Ben"}),
+        ("POST", f"/api/media/{talk.media}/links", {}),
+        ("POST", f"/api/jobs/{talk.job}/cancel", None),
+        ("PATCH", f"/api/jobs/{talk.job}", {"priority": "low"}),
+        ("POST", "/api/answers", {"question": "What is in it?", "media": ["med_written"]}),
+        ("POST", f"/api/answers/{talk.answer}/cancel", None),
+        ("POST", "/api/answers", {"question": "And?", "conversation": talk.conversation}),
+        ("DELETE", f"/api/conversations/{talk.conversation}", None),
+    ]
+    return [("GET", path, None) for path in read] + change
+
+
+async def test_nobody_gets_at_what_is_somebody_elses(place: Place) -> None:
+    """By no door, neither as a member nor as an administrator: it is as if it were not there."""
+    for other in (place.ben, place.ada):
+        for method, path, body in doors(place.talk):
+            answer = await other.request(method, path, json=body)
+            assert answer.status_code == 404, (method, path, answer.text)
+        for path in (
+            "/api/media",
+            "/api/media?shared=true",
+            "/api/jobs",
+            "/api/conversations",
+            "/api/search?q=saffron",
+        ):
+            assert (await other.get(path)).json()["items"] == [], path
+        done = await other.post("/api/jobs/actions", json={"action": "cancel", "jobs": [place.talk.job]})
+        assert done.json()["items"][0]["error"]["code"] == "not_found"
+    owned = (await place.anna.get(f"/api/jobs/{place.talk.job}")).json()
+    assert owned["status"] != "cancelled"
+
+
+async def test_an_answer_from_the_library_rests_on_ones_own_recordings(place: Place) -> None:
+    """Asked about everything, Ben is told nothing of what Anna said; Anna is."""
+    for client, told in ((place.anna, True), (place.ben, False)):
+        asked = (await client.post("/api/answers", json={"question": "What does the secret recipe need?"})).json()
+        stream = (await client.get(f"/api/answers/{asked['id']}/events")).text
+        assert ("saffron" in stream) is told
+        assert (asked["coverage"]["media"] > 0) is told
+
+
+async def test_events_reach_their_owner_only(place: Place) -> None:
+    """Who follows everything hears of nobody else's recordings."""
+    owner = (await place.ben.get("/api/session")).json()["user"]["id"]
+    everything = events.Everything(owner, ("job", "media", "answer"))
+    assert await place.house.app.feed.page(0, everything) == []
+
+
+async def test_what_is_shared_is_read_and_no_more(place: Place) -> None:
+    """Ben reads, plays, searches and asks what Anna shares; he changes nothing, and passes nothing on."""
+    shared = await place.anna.post("/api/media/med_written/grants", json={"name": "ben"})
+    assert (shared.status_code, shared.json()["name"]) == (201, "Ben")
+    found = (await place.ben.get("/api/media?shared=true")).json()["items"]
+    assert [(one["id"], one["mine"]) for one in found] == [("med_written", False)]
+    assert (await place.ben.get("/api/media")).json()["items"] == []
+    transcript = (await place.ben.get("/api/media/med_written/transcript")).json()
+    assert transcript["segments"][0]["text"] == WORDS[0]
+    assert (await place.ben.get("/api/search?q=saffron")).json()["items"][0]["media"] == "med_written"
+    asked = (await place.ben.post("/api/answers", json={"question": "What does the recipe need?"})).json()
+    assert "saffron" in (await place.ben.get(f"/api/answers/{asked['id']}/events")).text
+    assert code(await place.ben.patch("/api/media/med_written", json={"name": "mine"}))[0] == 404
+    assert code(await place.ben.delete("/api/media/med_written")) == (403, "not_owner")
+    assert code(await place.ben.post("/api/media/med_written/transcription", json={})) == (403, "not_owner")
+    assert code(await place.ben.post("/api/media/med_written/links", json={}))[0] == 404
+    assert code(await place.ben.get(f"/api/media/{place.talk.media}"))[0] == 404
+    (reader,) = (await place.anna.get("/api/media/med_written/grants")).json()["items"]
+    assert (await place.anna.delete(f"/api/media/med_written/grants/{reader['id']}")).status_code == 204
+    assert code(await place.ben.get("/api/media/med_written/transcript"))[0] == 404
+    assert (await place.ben.get("/api/search?q=saffron")).json()["items"] == []
+
+
+async def test_sharing_with_nobody_is_said(place: Place) -> None:
+    """An account that is not there, oneself, and a grant that was not there are errors."""
+    grants = "/api/media/med_written/grants"
+    assert code(await place.anna.post(grants, json={"name": "Zoe"})) == (404, "unknown_user")
+    assert code(await place.anna.post(grants, json={"name": "Anna"})) == (422, "invalid")
+    assert code(await place.anna.delete(f"{grants}/usr_none")) == (404, "not_found")
+
+
+async def test_a_link_lends_one_recording(place: Place) -> None:
+    """Whoever has it reads, plays and searches this one and nothing else, until it is revoked; the link stands behind #."""
+    made = (await place.anna.post("/api/media/med_written/links", json={"days": 1})).json()
+    path, _, token = made["path"].partition("#")
+    assert path == "/shared"
+    guest = await place.house.stranger()
+    assert code(await guest.post("/api/session/link", json={"token": token + "x"})) == (404, "bad_link")
+    assert (await guest.post("/api/session/link", json={"token": token})).json() == {"media_id": "med_written"}
+    session = (await guest.get("/api/session")).json()
+    assert (session["kind"], session["permissions"], session["media"]) == ("link", ["read"], ["med_written"])
+    assert (await guest.get("/api/media/med_written/transcript")).json()["segments"][0]["text"] == WORDS[0]
+    assert (await guest.get("/api/search?q=saffron")).json()["items"][0]["media"] == "med_written"
+    assert code(await guest.get(f"/api/media/{place.talk.media}"))[0] == 404
+    assert (await guest.get("/api/media")).json()["items"] == []
+    for method, there, body in doors(place.talk):
+        if method != "GET":
+            assert (await guest.request(method, there, json=body)).status_code == 403, there
+    assert code(await guest.get("/api/ops/settings")) == (403, "not_permitted")
+    (link,) = (await place.anna.get("/api/media/med_written/links")).json()["items"]
+    assert link.keys() == {"id", "prefix", "created_at", "expires_at"}
+    assert (await place.anna.delete(f"/api/media/med_written/links/{link['id']}")).status_code == 204
+    assert code(await guest.get("/api/media/med_written/transcript")) == (401, "unauthenticated")
+
+
+async def test_who_is_signed_in_reads_what_a_link_lends_beside_the_own(place: Place) -> None:
+    """Opening a link does not sign Ben out, and what he asks of it is his."""
+    made = (await place.anna.post("/api/media/med_written/links", json={})).json()
+    await place.ben.post("/api/session/link", json={"token": made["path"].partition("#")[2]})
+    assert (await place.ben.get("/api/session")).json()["user"]["name"] == "Ben"
+    assert (await place.ben.get("/api/media/med_written")).json()["mine"] is False
+    long = await place.anna.post("/api/media/med_written/links", json={"days": 400})
+    assert code(long) == (422, "invalid")
+
+
+async def test_the_same_content_is_each_owners_own(place: Place, tmp_path: Path) -> None:
+    """Ben brings what Anna brought: he is not told that it was known, and what he deletes she keeps."""
+    content = (tmp_path / "talk.wav").read_bytes()
+    known = await place.ben.post(f"/api/media?sha256={(await media_of(place.anna, place.talk.media))['sha256']}")
+    assert code(known) == (404, "unknown_content")
+    his = await place.ben.post("/api/media?name=talk.wav", content=content)
+    assert "x-already-known" not in his.headers
+    assert (await place.ben.delete(f"/api/media/{his.json()['id']}")).status_code == 204
+    assert (await place.anna.get(f"/api/media/{place.talk.media}/content")).content == content
+
+
+async def media_of(client: httpx.AsyncClient, media_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await client.get(f"/api/media/{media_id}")).json()
+    return found
+
+
+async def test_erased_is_erased(place: Place) -> None:
+    """With an account go its recordings, words, questions, answers, events, keys and sessions, from database and disk."""
+    user = (await place.anna.get("/api/session")).json()["user"]["id"]
+    await place.anna.post("/api/account/keys", json={"name": "tool", "scopes": ["read"]})
+    await place.anna.post("/api/media/med_written/grants", json={"name": "Ben"})
+    key = content_key((await media_of(place.anna, place.talk.media))["sha256"])
+    assert (await place.ada.delete(f"/api/users/{user}")).status_code == 204
+    assert (await place.anna.get("/api/media")).status_code == 401
+    async with place.house.app.database.read() as session:
+        for table in (
+            "media",
+            "jobs",
+            "answers",
+            "conversations",
+            "events",
+            "keys",
+            "sessions",
+            "grants",
+            "segments",
+            "usage",
+        ):
+            rows = (await session.execute(text(f"SELECT * FROM {table}"))).all()  # our own names
+            left = json.dumps([str(row) for row in rows])
+            assert user not in left, table
+            assert "saffron" not in left, table
+    assert not await place.house.app.blobs.exists(key)
+    assert code(await place.ada.get(f"/api/users/{user}"))[0] == 404
+
+
+async def test_what_an_account_may_use(database_url: str, tmp_path: Path) -> None:
+    """Storage, minutes and tokens are refused once they are used up, with the reason; an administrator gives more."""
+    limits = {"storage_bytes": 150_000, "audio_minutes": 0.02, "tokens": 10}
+    async with open_house(database_url, tmp_path, limits=limits) as house:
+        ada, ben = await house.person("Ada"), await house.person("Ben")
+        user = (await ben.get("/api/session")).json()["user"]["id"]
+        contents = [lecture_wav(tmp_path / f"{n}.wav", n).read_bytes() for n in (1, 2, 6)]
+        assert (await ben.post("/api/media", content=contents[0])).status_code == 201
+        again = await ben.post("/api/media", content=contents[1])
+        assert code(again) == (429, "quota_audio_minutes")
+        assert int(again.headers["retry-after"]) <= 31 * 86400 + 1
+        assert code(await ben.post("/api/media", content=contents[2])) == (429, "quota_storage_bytes")
+        async with house.app.database.write() as session:
+            await repository.use(session, user, month_of(await _now(house)), tokens=10)
+        assert code(await ben.post("/api/answers", json={"question": "Why?"})) == (429, "quota_tokens")
+        usage = (await ben.get("/api/account")).json()["usage"]
+        assert (usage["tokens"], usage["limits"]["tokens"]) == (10, 10)
+        assert usage["audio_minutes"] == pytest.approx(1 / 60, abs=0.001)
+        assert (await ada.patch(f"/api/users/{user}", json={"quotas": {"tokens": 1000}})).is_success
+        assert (await ben.post("/api/answers", json={"question": "Why?"})).status_code == 202
+        assert (await ben.get("/api/account")).json()["usage"]["limits"]["audio_minutes"] == 0.02
+
+
+async def _now(house: House) -> Any:
+    async with house.app.database.read() as session:
+        return (await repository.users(session, "", 1))[0].created_at
