@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from videochat.access.audit import Audit
 from videochat.access.identity import Identities
+from videochat.access.provider import IdentityProvider, load_identity_provider
 from videochat.access.quotas import Quotas
 from videochat.access.service import AccessService
 from videochat.answers.provider import load_provider
@@ -31,6 +32,7 @@ from videochat.ops.live import LiveSettings
 from videochat.ops.logfile import Bounds
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Resources, Space, suitable_concurrency
+from videochat.ops.sealing import Sealer
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.alarms import Alarms
@@ -62,6 +64,8 @@ class App:
     reporter: Reporter
     alarms: Alarms
     access: AccessService
+    identity_provider: IdentityProvider | None
+    errands: Sealer
     identities: Identities
     sharing: Sharing
     quotas: Quotas
@@ -159,7 +163,9 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         alarms=alarms,
         reporter=Reporter(database, metrics, space, alarms),
         space=space,
-        access=AccessService(database, identities, settings.auth.session_days),
+        access=AccessService(database, identities, settings.auth),
+        identity_provider=load_identity_provider(settings),
+        errands=Sealer(settings.secret_key, "errands"),
         identities=identities,
         sharing=Sharing(database, identities.forget),
         quotas=quotas,

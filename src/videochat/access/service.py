@@ -12,11 +12,13 @@ import structlog
 from videochat.access import repository
 from videochat.access.identity import Identities
 from videochat.access.passwords import Passwords
+from videochat.access.provider import Vouched
 from videochat.access.throttle import Throttle
 from videochat.access.tokens import Token, hash_of, new_token
 from videochat.access.user import Key, Role, Session, User
 from videochat.errors import ConflictError, InvalidError, NotFoundError, UnauthenticatedError
 from videochat.ops.actor import LOCAL, PERMISSIONS, Permission
+from videochat.sections import AuthSettings
 from videochat.store.fingerprint import new_id
 from videochat.store.page import Page
 from videochat.store.session import Database
@@ -36,12 +38,13 @@ class Client:
 
 
 class AccessService:
-    """The use cases. A session ends `session_days` after it was last used."""
+    """The use cases."""
 
-    def __init__(self, database: Database, identities: Identities, session_days: float) -> None:
+    def __init__(self, database: Database, identities: Identities, auth: AuthSettings) -> None:
         self._database = database
         self._identities = identities
-        self._lifetime = timedelta(days=session_days)
+        self._auth = auth
+        self._lifetime = timedelta(days=auth.session_days)
         self._passwords = Passwords()
         self._throttle = Throttle(database)
 
@@ -86,33 +89,42 @@ class AccessService:
         async with self._database.read() as session:
             return await repository.sessions(session, user_id, datetime.now(UTC))
 
-    async def user_of(self, subject: str, name: str, role: Role) -> User:
-        """Return the account of who an identity provider vouches for; it is made when they come first.
+    async def user_of(self, vouched: Vouched) -> User:
+        """Return the account of whom an identity provider vouches for; it is made when they come first.
 
-        Raises UnauthenticatedError for a disabled account, ConflictError when the name is somebody else's.
+        Raises UnauthenticatedError for a disabled account.
         """
+        subject = hash_of(vouched.subject)
+        role: Role = "admin" if vouched.email in self._auth.oidc_admins else self._auth.oidc_role
         async with self._database.read() as session:
-            known = await repository.user_with_subject(session, hash_of(subject))
+            known = await repository.user_with_subject(session, subject)
         if known is None:
-            return await self.add_user(name, role, subject=subject)
+            try:
+                return await self.add_user(vouched.name, role, subject=subject)
+            except ConflictError:  # somebody else has this name, who may not be the same person
+                return await self.add_user(f"{vouched.name} {subject[:6]}", role, subject=subject)
         if known.disabled:
-            raise UnauthenticatedError("This account is disabled.", code="wrong_credentials")
+            raise UnauthenticatedError("This account is disabled.", code="account_disabled")
+        if role == "admin" != known.role:
+            return await self.change_user(known.id, role=role)
         return known
 
     async def add_user(
         self, name: str, role: Role, password: str | None = None, subject: str | None = None
     ) -> User:  # fmt: skip
-        """Make an account; the first one is the local user's, with everything that is there already, and administers.
+        """Make an account; of whom an identity provider vouches for, with the hash of their subject there.
 
-        Raises InvalidError, ConflictError.
+        The first one administers and is the local user's, with everything that is there already – but not whoever is the
+        first that a provider sends: then it is the first administrator. Raises InvalidError, ConflictError.
         """
         name = _clean(name)
         hashed = None if password is None else await self._passwords.hashed(password)
         async with self._database.write() as session:
-            first = not await repository.any_user(session)
+            if subject is None and not await repository.any_user(session):
+                role = "admin"
+            inherits = role == "admin" and await repository.user(session, LOCAL.id) is None
             user = User(
-                LOCAL.id if first else new_id("usr"), name, "admin" if first else role,
-                None if subject is None else hash_of(subject), hashed is not None, False, datetime.now(UTC),
+                LOCAL.id if inherits else new_id("usr"), name, role, subject, hashed is not None, False, datetime.now(UTC)
             )  # fmt: skip
             if not await repository.insert_user(session, user, hashed):
                 raise ConflictError(f"There is an account {name} already.", code="name_taken")

@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from videochat import __version__
-from videochat.cli import ask, backup, config, demo, library, listing, operate, serve
+from videochat.cli import access, ask, backup, config, demo, library, listing, operate, serve
 from videochat.errors import VideoChatError
 
 cli = typer.Typer(name="videochat", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -29,6 +29,8 @@ cli.command()(operate.migrate)
 operate.config.command("check")(config.check)
 operate.config.command("template")(config.template)
 cli.add_typer(operate.config, name="config")
+cli.add_typer(access.users, name="users")
+cli.add_typer(access.keys, name="keys")
 
 
 def _version(wanted: bool) -> None:

@@ -21,6 +21,7 @@ from videochat.web.routes import (
     answers,
     jobs,
     media,
+    oidc,
     ops,
     search,
     session,
@@ -44,7 +45,21 @@ def create_api(app: App) -> FastAPI:
         redoc_url=None,
     )
     api.state.app = app
-    for routes in (system, session, account, users, media, sharing, transcripts, jobs, search, answers, ops, alerts):
+    for routes in (
+        system,
+        session,
+        oidc,
+        account,
+        users,
+        media,
+        sharing,
+        transcripts,
+        jobs,
+        search,
+        answers,
+        ops,
+        alerts,
+    ):
         api.include_router(routes.router)
     page.install(api)
     problems.install(api)

@@ -7,7 +7,14 @@ import pytest
 from surface import ROUTES
 from videochat.web.rules import rule_for
 
-FOR_EVERYBODY = {"/health/live", "/health/ready", "/api/session", "/api/session/link"}
+FOR_EVERYBODY = {
+    "/health/live",
+    "/health/ready",
+    "/api/session",
+    "/api/session/link",
+    "/api/session/oidc",
+    "/api/session/oidc/callback",
+}
 ASKING = {"POST /api/answers", "POST /api/answers/{answer_id}/cancel", "DELETE /api/conversations/{conversation_id}"}
 OPERATE = ("/api/ops", "/api/users", "/metrics")
 

@@ -65,13 +65,13 @@ async def sign_out(app: TheApp, identity: TheIdentity, response: Response) -> No
         response.delete_cookie(cookie, path="/")
 
 
-def keep(response: Response, request: Request, app: App, cookie: str, token: str) -> None:
-    """Let the browser keep a token where no script finds it."""
+def keep(response: Response, request: Request, app: App, cookie: str, token: str, seconds: int | None = None) -> None:
+    """Let the browser keep a token where no script finds it, as long as a session lasts unless it says otherwise."""
     public = app.settings.server.public_url or ""
     response.set_cookie(
         cookie,
         token,
-        max_age=int(timedelta(days=app.settings.auth.session_days).total_seconds()),
+        max_age=seconds or int(timedelta(days=app.settings.auth.session_days).total_seconds()),
         path="/",
         secure=public.startswith("https:") or request.url.scheme == "https",
         httponly=True,
