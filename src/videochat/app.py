@@ -22,6 +22,7 @@ from videochat.jobs.engine import Engine
 from videochat.jobs.pipeline import PIPELINE
 from videochat.jobs.service import JobService
 from videochat.jobs.steps import RecordingSteps
+from videochat.jobs.takeout import Takeout
 from videochat.jobs.task import Queue
 from videochat.jobs.worker import Worker
 from videochat.media.media import Limits
@@ -82,6 +83,10 @@ class App:
     def settings(self) -> Settings:
         """The settings as they are now."""
         return self.live.current
+
+    def takeout(self) -> Takeout:
+        """Build what gives people all that is theirs."""
+        return Takeout(self.access, self.media, self.transcripts, self.answers, self.blobs)
 
     def worker(self) -> Worker:
         """Build this process's worker; there can be one at a time."""

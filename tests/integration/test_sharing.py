@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,3 +277,24 @@ async def test_what_an_account_may_use(database_url: str, tmp_path: Path) -> Non
 async def _now(house: House) -> Any:
     async with house.app.database.read() as session:
         return (await repository.users(session, "", 1))[0].created_at
+
+
+async def test_one_takes_along_what_is_ones_own(place: Place, tmp_path: Path) -> None:
+    """A zip file holds the recordings byte for byte, the words, the questions and answers – and nothing of anybody else's."""
+    await place.anna.post("/api/media/med_written/grants", json={"name": "Ben"})
+    hers = await zip_of(place.anna)
+    assert hers[f"recordings/{place.talk.media}/talk.wav"] == (tmp_path / "talk.wav").read_bytes()
+    assert WORDS[0] in hers["recordings/med_written/transcript.json"].decode()
+    conversation = json.loads(hers[f"conversations/{place.talk.conversation}.json"])
+    assert conversation["answers"][0]["question"] == "What does the recipe need?"
+    assert json.loads(hers["account.json"])["name"] == "Anna"
+    assert not any("password" in name or b"argon2" in content for name, content in hers.items())
+    assert {*await zip_of(place.ben)} == {"account.json"}
+
+
+async def zip_of(client: httpx.AsyncClient) -> dict[str, bytes]:
+    answer = await client.get("/api/account/export")
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}

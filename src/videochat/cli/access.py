@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
@@ -116,6 +117,26 @@ def remove_user(
 
     _with_app(remove)
     typer.echo(f"{name} is erased.")
+
+
+@users.command("export")
+def export_user(
+    name: Name, output: Annotated[Path, typer.Option("-o", "--output", help="The zip file to write.")]
+) -> None:
+    """Write all that an account owns into a zip file: recordings, transcripts, questions and answers."""
+
+    async def export(app: App) -> None:
+        user = await app.access.user_named(name)
+        await app.audit.note("cli", "users export", user.id, "ok")
+        with output.open("xb") as file:
+            async for piece in app.takeout().of(Actor(user.id)):
+                file.write(piece)
+
+    try:
+        _with_app(export)
+    except OSError as error:
+        raise InvalidError(f"{output} cannot be written: {error.strerror}.") from None
+    typer.echo(f"Wrote all that {name} owns to {output}.")
 
 
 @keys.command("create")

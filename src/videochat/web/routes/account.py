@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
 from videochat.access.identity import Identity
 from videochat.access.user import Key
@@ -22,6 +23,7 @@ from videochat.web.access_bodies import (
 from videochat.web.bodies import ListOut
 from videochat.web.dependencies import TheApp, TheKnown
 from videochat.web.gate import SESSION_COOKIE
+from videochat.web.openapi import BINARY
 from videochat.web.routes.session import account_of, client_of, user_json
 
 router = APIRouter(prefix="/api/account", tags=["access"])
@@ -41,6 +43,17 @@ async def erase_account(app: TheApp, identity: TheKnown, response: Response) -> 
     _require_account(identity)
     await erase(identity.actor, app.media, app.jobs, app.answers, app.access)
     response.delete_cookie(SESSION_COOKIE, path="/")
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"description": "A zip file.", "content": {"application/zip": BINARY}}},
+)
+async def export_account(app: TheApp, identity: TheKnown) -> StreamingResponse:
+    """Return all that one owns in one zip file: recordings, transcripts, questions and answers."""
+    headers = {"Content-Disposition": 'attachment; filename="videochat.zip"'}
+    return StreamingResponse(app.takeout().of(identity.actor), media_type="application/zip", headers=headers)
 
 
 @router.put("/password", status_code=204)
