@@ -25,6 +25,7 @@ from videochat.ops import logging
 from videochat.ops.live import LiveSettings
 from videochat.ops.logfile import Bounds
 from videochat.ops.metrics import Metrics
+from videochat.ops.notifier import load_destinations
 from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
@@ -33,6 +34,7 @@ from videochat.store.blob import Blobs
 from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.keeper import Read, SettingsKeeper
+from videochat.store.messenger import Messenger
 from videochat.store.migrate import migrate
 from videochat.store.reporter import Reporter
 from videochat.store.session import Database, open_database
@@ -56,6 +58,7 @@ class App:
     metrics: Metrics
     reporter: Reporter
     alarms: Alarms
+    messenger: Messenger
     media: MediaService
     transcripts: TranscriptService
     passages: PassageService
@@ -121,7 +124,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
-        for part in (app.feed, app.media, app.host, app.answers, app.keeper, app.reporter):
+        for part in (app.messenger, app.feed, app.media, app.host, app.answers, app.keeper, app.reporter):
             stack.push_async_callback(part.close)
         yield app
 
@@ -129,7 +132,8 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
 def _build(settings: Settings, database: Database, read: Read) -> App:
     live = LiveSettings(settings)
     metrics = Metrics()
-    alarms = Alarms(database, live)
+    messenger = Messenger(database, load_destinations(settings.alerts.notify_urls), live, metrics)
+    alarms = Alarms(database, live, messenger)
     feed = EventFeed(database)
     workplace = _workplace(settings)
     space = workplace.space
@@ -145,6 +149,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         feed=feed,
         metrics=metrics,
         alarms=alarms,
+        messenger=messenger,
         reporter=Reporter(database, metrics, space, alarms),
         space=space,
         media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space),

@@ -187,6 +187,19 @@ class AlertSettings(Section):
         description="TOML file of rules beside the default ones; read anew when it changes.",
         json_schema_extra=RELOADABLE,
     )
+    # Not reloadable: who may change settings over HTTP must not be able to have messages sent anywhere.
+    notify_urls: list[SecretStr] = Field(
+        [],
+        description="Who is told of alerts: apprise's addresses, such as mailto://… or slack://…, as a JSON list; tags of a "
+        "destination stand in front, as in ops,night=slack://…",
+    )
+    notify_cool_down_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=1440,
+        description="For how long after a message about an alert nobody is told that it fires again.",
+        json_schema_extra=RELOADABLE,
+    )
 
 
 class MetricsSettings(Section):

@@ -74,6 +74,9 @@ class Metrics:
         self.settings_reloads = self._counter(
             "settings_reloads", "Changes of the settings, taken or refused.", "outcome"
         )
+        self.notifications = self._counter(
+            "notifications", "Messages about alerts, sent or failed after all tries.", "kind", "outcome"
+        )
         self.process_memory = self._gauge("process_memory_bytes", "Memory of a process with its children.", "process")
         self.process_cpu = self._counter("process_cpu_used_seconds", "Processor time of a process.", "process")
         self.process_handles = self._gauge("process_handles", "Files and sockets that a process has open.", "process")

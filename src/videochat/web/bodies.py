@@ -308,6 +308,7 @@ class AlertOut(Body):
     severity: Literal["info", "warning", "critical"]
     message: str
     expression: str
+    notify: list[str] | None = Field(description="Tags of the destinations that are told; null: all.")
     status: Literal["ok", "pending", "firing"]
     since: str | None = Field(description="Since when it is so; null before it was judged for the first time.")
     value: float | None = Field(
@@ -320,14 +321,29 @@ class AlertOut(Body):
 class AlertEventOut(Body):
     rule: str
     at: str
-    event: str = Field(description="firing, resolved, silenced or acknowledged.")
+    event: str = Field(
+        description="firing, resolved, silenced or acknowledged; or what became of a message about it: sending_firing, "
+        "told_firing, untold_firing, and the same with resolved."
+    )
     value: float | None
-    by: str | None
+    by: str | None = Field(description="Who did it; of a message its destination.")
 
 
 class AlertsOut(Body):
     items: list[AlertOut]
+    destinations: list[str] = Field(description="Who is told of alerts: kind and place in ALERTS__NOTIFY_URLS.")
     history: list[AlertEventOut] = Field(description="What happened last, newest first.")
+
+
+class NotificationOut(Body):
+    destination: str = Field(description="Kind and place in ALERTS__NOTIFY_URLS; addresses are secret.")
+    tags: list[str]
+    sent: bool
+    reason: str | None = Field(description="Why it was not sent.")
+
+
+class NotificationsOut(Body):
+    items: list[NotificationOut]
 
 
 class SilenceIn(Body):

@@ -190,10 +190,17 @@ export interface Alert {
   acknowledged_by: string | null;
 }
 
+/** What became of a test message to one destination. */
+export interface Notification {
+  destination: string;
+  sent: boolean;
+  reason: string | null;
+}
+
 export interface AlertEvent {
   rule: string;
   at: string;
-  event: "firing" | "resolved" | "silenced" | "acknowledged";
+  event: "firing" | "resolved" | "silenced" | "acknowledged" | `${"sending" | "told" | "untold"}_${"firing" | "resolved"}`;
   value: number | null;
   by: string | null;
 }
