@@ -140,7 +140,11 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     blobs = open_blobs(settings.storage_url, workplace)
     passages = PassageService(database)
     children = logging.for_children(settings)
-    host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
+    host = EngineHost(
+        settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children,
+        lambda spec, seconds: metrics.engine_load_seconds.labels(spec.engine).observe(seconds),
+    )  # fmt: skip
+    provider = load_provider(settings.provider, settings.ai)
     app = App(
         live=live,
         keeper=SettingsKeeper(live, read, database, feed, metrics),
@@ -155,9 +159,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space),
         transcripts=TranscriptService(database, host),
         passages=passages,
-        answers=AnswerService(
-            database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai, metrics
-        ),
+        answers=AnswerService(database, passages, provider, feed, settings.ai, metrics),
         jobs=JobService(database, feed),
         chooser=EngineChooser(
             fetch=partial(fetch_in_child, environment=children),
@@ -166,7 +168,17 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         host=host,
     )
     live.watch(partial(_take_up, app))
+    _watch_uses(app)
     return app
+
+
+def _watch_uses(app: App) -> None:
+    """Let the metrics ask for what is in use when they are looked at."""
+    metrics, connections = app.metrics, app.database.connections
+    metrics.engines.set_function(lambda: len(app.host.pids))
+    metrics.database_connections.labels("used").set_function(lambda: connections().used)
+    metrics.database_connections.labels("idle").set_function(lambda: connections().idle)
+    metrics.database_limit.set_function(lambda: connections().limit)
 
 
 def _workplace(settings: Settings) -> Workplace:

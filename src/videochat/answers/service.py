@@ -12,6 +12,7 @@ import structlog
 
 from videochat.answers import chat, repository
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
+from videochat.answers.metered import Metered
 from videochat.answers.provider import Provider, Request
 from videochat.answers.recorder import EndedElsewhereError, Recorder, tell_end
 from videochat.errors import (
@@ -159,7 +160,7 @@ class AnswerService:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(recorder.record())
-                async with aclosing(chat.respond(self.provider, request)) as parts:
+                async with aclosing(chat.respond(Metered(self.provider, self._metrics), request)) as parts:
                     async for part in parts:
                         recorder.add(part)
                 recorder.complete()

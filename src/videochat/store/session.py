@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from videochat.errors import (
     BusyError,
@@ -32,6 +34,15 @@ READ_ONLY = "videochat_read_only"
 DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
 
 
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections that are used and that wait to be, and the most that there may be."""
+
+    used: int
+    idle: int
+    limit: int
+
+
 class Database:
     """Short sessions on one database.
 
@@ -45,6 +56,13 @@ class Database:
     @property
     def dialect(self) -> str:
         return self.engine.dialect.name
+
+    def connections(self) -> Connections:
+        """Return how many connections this process has now."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return Connections(0, 0, 0)
+        return Connections(pool.checkedout(), pool.checkedin(), pool.size() + pool._max_overflow)  # noqa: SLF001  # no public way
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

@@ -268,6 +268,10 @@ class MomentOut(Body):
     errors_per_second: float = Field(description="Answers of status 500 and above.")
     latency_p50: float | None = Field(description="Seconds within which half of the requests were answered.")
     latency_p95: float | None
+    provider_requests_per_second: float = Field(description="Answers that were asked of the provider.")
+    provider_errors_per_second: float
+    provider_p50: float | None = Field(description="Seconds within which half of them were written.")
+    provider_p95: float | None
     upload_bytes_per_second: float
     audio_seconds_per_second: float = Field(description="Audio transcribed, by all workers together.")
     windows_per_second: float
@@ -275,6 +279,7 @@ class MomentOut(Body):
     answers: dict[str, float]
     tokens: dict[str, float]
     streams: float
+    uploads: float = Field(description="Uploads that are being received.")
     waiting: int = Field(description="Tasks in the queues.")
     running: int
     workers: int

@@ -146,6 +146,10 @@ export interface Moment {
   errors_per_second: number;
   latency_p50: number | null;
   latency_p95: number | null;
+  provider_requests_per_second: number;
+  provider_errors_per_second: number;
+  provider_p50: number | null;
+  provider_p95: number | null;
   upload_bytes_per_second: number;
   audio_seconds_per_second: number;
   windows_per_second: number;
@@ -153,6 +157,7 @@ export interface Moment {
   answers: Record<string, number>;
   tokens: Record<string, number>;
   streams: number;
+  uploads: number;
   waiting: number;
   running: number;
   workers: number;
