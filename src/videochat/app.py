@@ -27,6 +27,7 @@ from videochat.ops.logfile import Bounds
 from videochat.ops.metrics import Metrics
 from videochat.ops.notifier import load_destinations
 from videochat.ops.resources import Resources, Space, suitable_concurrency
+from videochat.ops.tracing import Tracer, load_tracer
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.alarms import Alarms
@@ -56,6 +57,7 @@ class App:
     space: Space
     feed: EventFeed
     metrics: Metrics
+    tracer: Tracer
     reporter: Reporter
     alarms: Alarms
     messenger: Messenger
@@ -78,7 +80,7 @@ class App:
         resources = Resources(self.space, jobs.memory_reserve_bytes)
         steps = RecordingSteps(
             self.database, self.blobs, resources, self.feed, self.media, self.transcripts, self.passages, self.chooser,
-            self.metrics, self.host.limit,
+            self.metrics, self.tracer, self.host.limit,
         )  # fmt: skip
         room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
         engine = Engine(
@@ -124,14 +126,14 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
-        for part in (app.messenger, app.feed, app.media, app.host, app.answers, app.keeper, app.reporter):
+        for part in (app.tracer, app.messenger, app.feed, app.media, app.host, app.answers, app.keeper, app.reporter):
             stack.push_async_callback(part.close)
         yield app
 
 
 def _build(settings: Settings, database: Database, read: Read) -> App:
     live = LiveSettings(settings)
-    metrics = Metrics()
+    metrics, tracer = Metrics(), load_tracer(settings.traces)
     messenger = Messenger(database, load_destinations(settings.alerts.notify_urls), live, metrics)
     alarms = Alarms(database, live, messenger)
     feed = EventFeed(database)
@@ -152,6 +154,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         blobs=blobs,
         feed=feed,
         metrics=metrics,
+        tracer=tracer,
         alarms=alarms,
         messenger=messenger,
         reporter=Reporter(database, metrics, space, alarms),
@@ -159,7 +162,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space),
         transcripts=TranscriptService(database, host),
         passages=passages,
-        answers=AnswerService(database, passages, provider, feed, settings.ai, metrics),
+        answers=AnswerService(database, passages, provider, feed, settings.ai, metrics, tracer),
         jobs=JobService(database, feed),
         chooser=EngineChooser(
             fetch=partial(fetch_in_child, environment=children),

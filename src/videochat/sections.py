@@ -204,3 +204,15 @@ class AlertSettings(Section):
 
 class MetricsSettings(Section):
     token: SecretStr | None = Field(None, description="Bearer token that /metrics asks for; unset: none is asked for.")
+
+
+class TracesSettings(Section):
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Collector of traces (OTLP over HTTP), such as http://127.0.0.1:4318, with videochat[otel]; unset: nobody traces.",
+    )
+    headers: SecretStr | None = Field(
+        None, description="Headers that the collector asks for: name=value,name=value, such as Authorization=Bearer …"
+    )
+    sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of the traces that are sent.")

@@ -24,8 +24,10 @@ from videochat.errors import (
     VideoChatError,
 )
 from videochat.ops.actor import Actor
+from videochat.ops.logging import request_id
 from videochat.ops.metrics import Metrics
 from videochat.ops.tasks import cancelled
+from videochat.ops.tracing import NoTracer, Tracer
 from videochat.passages.service import Found, PassageService
 from videochat.sections import AiSettings
 from videochat.store import events
@@ -61,6 +63,7 @@ class AnswerService:
         feed: EventFeed,
         ai: AiSettings,
         metrics: Metrics,
+        tracer: Tracer | None = None,
     ) -> None:
         self.provider = provider
         self._database = database
@@ -68,6 +71,7 @@ class AnswerService:
         self._feed = feed
         self._ai = ai
         self._metrics = metrics
+        self._tracer = tracer or NoTracer()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -160,14 +164,20 @@ class AnswerService:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(recorder.record())
-                async with aclosing(chat.respond(Metered(self.provider, self._metrics), request)) as parts:
-                    async for part in parts:
-                        recorder.add(part)
+                await self._ask_provider(answer, request, recorder)
                 recorder.complete()
         except ExceptionGroup as failures:  # one reason is enough: what failed first made the rest end
             raise failures.exceptions[0] from failures
         if not recorder.text.strip():
             raise ProviderError("The language model gave an empty answer; ask again or choose another model.")
+
+    async def _ask_provider(self, answer: Answer, request: Request, recorder: Recorder) -> None:
+        about = {"answer": answer.id, "provider": answer.provider, "model": answer.model or "none"}
+        with self._tracer.span(f"provider {answer.provider}", request_id(), about, kind="client") as span:
+            async with aclosing(chat.respond(Metered(self.provider, self._metrics), request)) as parts:
+                async for part in parts:
+                    recorder.add(part)
+            span.set(**recorder.usage)
 
     async def _prepare(self, answer: Answer) -> tuple[Request, Coverage]:
         media = None if answer.media is None else list(answer.media)

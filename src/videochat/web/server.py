@@ -48,7 +48,7 @@ def _install_edge(api: FastAPI, app: App) -> None:
             expose_headers=[media.ALREADY_KNOWN, transcripts.NOTE],
         )  # fmt: skip
     api.add_middleware(Doorkeeper, hosts=[*server.allowed_hosts, server.host], origins=server.cors_origins)
-    api.add_middleware(Observer, metrics=app.metrics)
+    api.add_middleware(Observer, metrics=app.metrics, tracer=app.tracer)
 
 
 @asynccontextmanager
