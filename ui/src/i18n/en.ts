@@ -167,7 +167,7 @@ export const en = {
   "ops.per_second": "per second",
   "ops.requests": "Requests",
   "ops.per_minute": "per minute",
-  "ops.provider": "Answers asked of the provider",
+  "ops.provider": "Provider",
   "ops.writing": "Time to write an answer",
   "ops.errors": "Errors",
   "ops.latency": "Time to answer",

@@ -168,7 +168,7 @@ export const zh: Dictionary = {
   "ops.per_second": "每秒",
   "ops.requests": "请求",
   "ops.per_minute": "每分钟",
-  "ops.provider": "向回答服务的请求",
+  "ops.provider": "回答服务",
   "ops.writing": "撰写回答的时间",
   "ops.errors": "错误",
   "ops.latency": "响应时间",
