@@ -76,7 +76,7 @@ bench-long: $(READY)
 
 # Without UPGRADE=--upgrade only what changed in pyproject.toml changes here.
 COMPILE = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --quiet $(UPGRADE)
-EXTRAS  = anthropic cuda google oidc s3
+EXTRAS  = anthropic cuda google oidc otel s3
 
 lock: $(READY)
 	$(COMPILE) pyproject.toml -o lock/runtime.txt

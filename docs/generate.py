@@ -1,19 +1,22 @@
-"""Write the pages under docs/reference/ from the code itself; with --check only say which are stale."""
+"""Write the pages under docs/reference/, and the dashboard for Grafana, from the code itself; with --check only say which are stale."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reference_pages import commands, http, openapi, settings
+from reference_pages import commands, grafana, http, metrics, openapi, settings
 
 REFERENCE = Path(__file__).parent / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings.page,
     "commands.md": commands.page,
     "http.md": http.page,
+    "metrics.md": metrics.page,
     "openapi.json": openapi.page,
+    "../../deploy/grafana/dashboard.json": grafana.page,
 }
 
 
@@ -22,6 +25,7 @@ def main(arguments: Sequence[str], folder: Path = REFERENCE) -> int:
     if "--check" in arguments:
         return check(folder)
     for name, page in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(page(), encoding="utf-8")
     return 0
 
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str], folder: Path = REFERENCE) -> int:
 def check(folder: Path) -> int:
     stale = [name for name, page in PAGES.items() if _written(folder / name) != page()]
     for name in stale:
-        print(f"docs/reference/{name} is stale: make docs")
+        print(f"{os.path.normpath(f'docs/reference/{name}')} is stale: make docs")
     return 1 if stale else 0
 
 

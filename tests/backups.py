@@ -19,8 +19,8 @@ from videochat.media import repository as media_repository
 from videochat.media.media import Limits, Window
 from videochat.media.service import MediaService
 from videochat.ops.actor import LOCAL
-from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Space
+from videochat.ops.telemetry import Telemetry
 from videochat.passages.service import PassageService
 from videochat.settings import AiSettings
 from videochat.store import artefacts, overrides
@@ -112,7 +112,7 @@ async def fill(library: Library) -> None:
     passages, feed = PassageService(library.database), EventFeed(library.database)
     provider: Any = FakeProvider(['It is light. [p1: "Plants are green"]'])
     answers = AnswerService(
-        library.database, passages, provider, feed, AiSettings(), Metrics(), unlimited(library.database)
+        library.database, passages, provider, feed, AiSettings(), Telemetry(), unlimited(library.database)
     )
     answer = await answers.ask(LOCAL, "Which plants are green?", ["m1"])
     await answers.run(answer.id)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from videochat.app import App
 from videochat.ops.metrics import Metrics
+from videochat.ops.tracing import NoTracer
 from videochat.sections import ServerSettings
 from videochat.web.server import create_api
 
@@ -21,7 +22,7 @@ Document = dict[str, Any]
 def document() -> Document:
     """Return the OpenAPI description of the running code."""
     # Routes are declared without touching any service: what the edge reads is App enough, and no database is needed.
-    app = SimpleNamespace(settings=SimpleNamespace(server=ServerSettings()), metrics=Metrics())
+    app = SimpleNamespace(settings=SimpleNamespace(server=ServerSettings()), metrics=Metrics(), tracer=NoTracer())
     found = create_api(cast("App", app)).openapi()
     return {**found, "info": {**found["info"], "version": ANY_VERSION}}
 

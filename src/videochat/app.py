@@ -32,8 +32,11 @@ from videochat.ops import logging
 from videochat.ops.live import LiveSettings
 from videochat.ops.logfile import Bounds
 from videochat.ops.metrics import Metrics
+from videochat.ops.notifier import load_destinations
 from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.ops.sealing import Sealer
+from videochat.ops.telemetry import Telemetry
+from videochat.ops.tracing import Tracer, load_tracer
 from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.alarms import Alarms
@@ -41,6 +44,7 @@ from videochat.store.blob import Blobs
 from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.keeper import Read, SettingsKeeper
+from videochat.store.messenger import Messenger
 from videochat.store.migrate import migrate
 from videochat.store.reporter import Reporter
 from videochat.store.session import Database, open_database
@@ -62,6 +66,7 @@ class App:
     space: Space
     feed: EventFeed
     metrics: Metrics
+    tracer: Tracer
     reporter: Reporter
     alarms: Alarms
     access: AccessService
@@ -71,6 +76,7 @@ class App:
     sharing: Sharing
     quotas: Quotas
     audit: Audit
+    messenger: Messenger
     media: MediaService
     transcripts: TranscriptService
     passages: PassageService
@@ -94,7 +100,7 @@ class App:
         resources = Resources(self.space, jobs.memory_reserve_bytes)
         steps = RecordingSteps(
             self.database, self.blobs, resources, self.feed, self.media, self.transcripts, self.passages, self.chooser,
-            self.metrics, self.host.limit,
+            self.metrics, self.tracer, self.host.limit,
         )  # fmt: skip
         room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
         engine = Engine(
@@ -140,15 +146,18 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         database = open_database(settings.database_url, pool_size=settings.database.pool_size)
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
-        for part in (app.feed, app.identities, app.media, app.host, app.answers, app.keeper, app.reporter):
+        for part in (
+            app.tracer, app.messenger, app.feed, app.identities, app.media, app.host, app.answers, app.keeper, app.reporter,
+        ):  # fmt: skip
             stack.push_async_callback(part.close)
         yield app
 
 
 def _build(settings: Settings, database: Database, read: Read) -> App:
     live = LiveSettings(settings)
-    metrics = Metrics()
-    alarms = Alarms(database, live)
+    metrics, tracer = Metrics(), load_tracer(settings.traces)
+    messenger = Messenger(database, load_destinations(settings.alerts.notify_urls), live, metrics)
+    alarms = Alarms(database, live, messenger)
     feed = EventFeed(database)
     workplace = _workplace(settings)
     space = workplace.space
@@ -157,7 +166,11 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     children = logging.for_children(settings)
     identities = Identities(database, feed, settings.auth.session_days)
     quotas = Quotas(database, lambda: None if live.current.auth.mode == "none" else live.current.limits)
-    host = EngineHost(settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children)
+    host = EngineHost(
+        settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children,
+        lambda spec, seconds: metrics.engine_load_seconds.labels(spec.engine).observe(seconds),
+    )  # fmt: skip
+    provider = load_provider(settings.provider, settings.ai)
     app = App(
         live=live,
         keeper=SettingsKeeper(live, read, database, feed, metrics),
@@ -165,7 +178,9 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         blobs=blobs,
         feed=feed,
         metrics=metrics,
+        tracer=tracer,
         alarms=alarms,
+        messenger=messenger,
         reporter=Reporter(database, metrics, space, alarms),
         space=space,
         access=AccessService(database, identities, settings.auth),
@@ -178,18 +193,28 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space, quotas),
         transcripts=TranscriptService(database, host),
         passages=passages,
-        answers=AnswerService(
-            database, passages, load_provider(settings.provider, settings.ai), feed, settings.ai, metrics, quotas
-        ),
+        answers=AnswerService(database, passages, provider, feed, settings.ai, Telemetry(metrics, tracer), quotas),
         jobs=JobService(database, feed, quotas),
-        chooser=EngineChooser(
-            fetch=partial(fetch_in_child, environment=children),
-            failed=FailedFetches(settings.data_dir / "failed-fetches.json"),
-        ),
+        chooser=_chooser(settings, children),
         host=host,
     )
     live.watch(partial(_take_up, app))
+    _watch_uses(app)
     return app
+
+
+def _chooser(settings: Settings, children: dict[str, str]) -> EngineChooser:
+    fetch = partial(fetch_in_child, environment=children)
+    return EngineChooser(fetch=fetch, failed=FailedFetches(settings.data_dir / "failed-fetches.json"))
+
+
+def _watch_uses(app: App) -> None:
+    """Let the metrics ask for what is in use when they are looked at."""
+    metrics, connections = app.metrics, app.database.connections
+    metrics.engines.set_function(lambda: len(app.host.pids))
+    metrics.database_connections.labels("used").set_function(lambda: connections().used)
+    metrics.database_connections.labels("idle").set_function(lambda: connections().idle)
+    metrics.database_limit.set_function(lambda: connections().limit)
 
 
 def _workplace(settings: Settings) -> Workplace:

@@ -179,6 +179,13 @@ class ProviderUnavailableError(ProviderError):
     retryable = True
 
 
+class NotificationError(VideoChatError):
+    """The notification was not taken."""
+
+    code = "notification_failed"
+    retryable = True
+
+
 def from_os_error(error: OSError, doing: str) -> StorageError:
     """Turn the operating system's error into one that tells a person what to do, without naming a path."""
     match error.errno:

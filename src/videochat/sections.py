@@ -244,7 +244,32 @@ class AlertSettings(Section):
         description="TOML file of rules beside the default ones; read anew when it changes.",
         json_schema_extra=RELOADABLE,
     )
+    # Not reloadable: who may change settings over HTTP must not be able to have messages sent anywhere.
+    notify_urls: list[SecretStr] = Field(
+        [],
+        description="Who is told of alerts: apprise's addresses, such as mailto://… or slack://…, as a JSON list; tags of a "
+        "destination stand in front, as in ops,night=slack://…",
+    )
+    notify_cool_down_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=1440,
+        description="For how long after a message about an alert nobody is told that it fires again.",
+        json_schema_extra=RELOADABLE,
+    )
 
 
 class MetricsSettings(Section):
     token: SecretStr | None = Field(None, description="Bearer token that /metrics asks for; unset: none is asked for.")
+
+
+class TracesSettings(Section):
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Collector of traces (OTLP over HTTP), such as http://127.0.0.1:4318, with videochat[otel]; unset: nobody traces.",
+    )
+    headers: SecretStr | None = Field(
+        None, description="Headers that the collector asks for: name=value,name=value, such as Authorization=Bearer …"
+    )
+    sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of the traces that are sent.")

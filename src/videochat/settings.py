@@ -41,6 +41,7 @@ from videochat.sections import (
     ServerSettings,
     StorageSettings,
     SttSettings,
+    TracesSettings,
 )
 
 TYPO = 0.85  # how like a setting's name one in .env must be to be meant as it
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     alerts: AlertSettings = AlertSettings()
+    traces: TracesSettings = TracesSettings()
 
     @field_validator("data_dir")
     @classmethod

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.conftest import Service
+from e2e.conftest import Service, free_port
 
 LONG = 60_000
 
@@ -76,6 +77,15 @@ def test_an_alert_is_seen_and_acknowledged(page: Page, serve: Callable[..., Serv
     expect(alert).to_contain_text("acknowledged")
     page.get_by_text("What happened").click()
     expect(page.get_by_text("Alive: acknowledged")).to_be_visible()
+
+
+def test_who_is_told_of_alerts_can_be_tried(page: Page, serve: Callable[..., Service]) -> None:
+    """A test message says for each destination whether it got there; the addresses are nowhere on the page."""
+    address = f"json://127.0.0.1:{free_port()}/s3cret-path"  # where nobody listens
+    page.goto(f"{serve(ALERTS__NOTIFY_URLS=json.dumps([address])).url}/ops")
+    page.get_by_role("button", name="Send a test message").click()
+    expect(page.get_by_test_id("notifications")).to_contain_text("json 1: not sent", timeout=LONG)
+    assert "s3cret-path" not in page.content()
 
 
 def test_the_log_is_searched(page: Page, serve: Callable[..., Service]) -> None:

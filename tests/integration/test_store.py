@@ -174,3 +174,14 @@ async def test_an_unreachable_database_is_a_clear_error() -> None:
     with pytest.raises(StorageError, match="does not answer"):
         await database.ping()
     await database.close()
+
+
+async def test_connections_are_counted(database: Database) -> None:
+    """Those in use while a session is open, those that wait for the next one, and how many there may be."""
+    async with database.read() as session:
+        await session.execute(text("SELECT 1"))
+        busy = database.connections()
+    free = database.connections()
+    assert (busy.used, free.used) == (1, 0)
+    assert free.idle >= 1
+    assert free.limit >= 10

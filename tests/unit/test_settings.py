@@ -32,7 +32,10 @@ def refused() -> str:
     [
         ("STT__ENGNE", "There is no setting STT__ENGNE (environment); did you mean STT__ENGINE?"),
         ("server__prot", "There is no setting SERVER__PROT (environment); did you mean SERVER__PORT?"),
-        ("ALERTS__QQQQQQ", "There is no setting ALERTS__QQQQQQ (environment); there are ALERTS__RULES."),
+        (
+            "STORAGE__QQQQQQ",
+            "There is no setting STORAGE__QQQQQQ (environment); there are STORAGE__URL, STORAGE__RESERVE_BYTES.",
+        ),
     ],
 )
 def test_a_wrong_name_in_the_environment_is_said(monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:

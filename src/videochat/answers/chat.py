@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from videochat.answers.citations import Citation, Citer, without_numbers
-from videochat.answers.provider import Provider, Request, Source, Turn, Usage
+from videochat.answers.provider import Request, Source, Turn, Usage, Writer
 from videochat.passages.question import topic_terms
 from videochat.passages.service import Found
 
@@ -75,13 +75,13 @@ def within_budget(found: Sequence[Found], tokens: int) -> list[Source]:
     return sources
 
 
-async def respond(provider: Provider, request: Request) -> AsyncGenerator[Part, None]:
-    """Yield the answer's text with citation numbers, the citations and what it cost, as the provider writes."""
+async def respond(writer: Writer, request: Request) -> AsyncGenerator[Part, None]:
+    """Yield the answer's text with citation numbers, the citations and what it cost, as the writer gives them."""
     if not request.sources:
         yield NOTHING_FOUND[language_of(request.question)]
         return
     citer = Citer(request.sources)
-    async with aclosing(provider.answer(request)) as pieces:
+    async with aclosing(writer.answer(request)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Usage):
                 yield piece

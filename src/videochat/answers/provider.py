@@ -63,13 +63,21 @@ class Usage:
 Piece = str | Usage
 
 
-class Provider(Protocol):
+class Writer(Protocol):
     """Writes answers.
 
     Text comes in pieces of any length. Right after a sentence stands what supports it: `[p3: "verbatim words"]` or `[p3]`.
     Closing the generator frees whatever works for it. Errors: ProviderError and below; a reply that was cut off, is empty
     or cannot be read is an error and never a short answer.
     """
+
+    def answer(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """Write the answer, piece by piece; usage comes last, if it is known."""
+        ...
+
+
+class Provider(Writer, Protocol):
+    """A writer of answers that is chosen by its name in the settings."""
 
     @property
     def name(self) -> str:
@@ -84,10 +92,6 @@ class Provider(Protocol):
     @classmethod
     def from_settings(cls, ai: AiSettings) -> Self:
         """Make a provider. Raises ConfigurationError when a setting is missing."""
-        ...
-
-    def answer(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """Write the answer, piece by piece; usage comes last, if it is known."""
         ...
 
     async def close(self) -> None:

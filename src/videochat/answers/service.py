@@ -13,6 +13,7 @@ import structlog
 from videochat.access.quotas import Quotas
 from videochat.answers import chat, repository
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
+from videochat.answers.metered import Metered
 from videochat.answers.provider import Provider, Request
 from videochat.answers.recorder import EndedElsewhereError, Recorder, tell_end
 from videochat.errors import (
@@ -24,8 +25,9 @@ from videochat.errors import (
     VideoChatError,
 )
 from videochat.ops.actor import Actor
-from videochat.ops.metrics import Metrics
+from videochat.ops.logging import request_id
 from videochat.ops.tasks import cancelled
+from videochat.ops.telemetry import Telemetry
 from videochat.passages.service import Found, PassageService
 from videochat.sections import AiSettings
 from videochat.store import events
@@ -60,7 +62,7 @@ class AnswerService:
         provider: Provider,
         feed: EventFeed,
         ai: AiSettings,
-        metrics: Metrics,
+        telemetry: Telemetry,
         quotas: Quotas,
     ) -> None:
         self.provider = provider
@@ -69,7 +71,7 @@ class AnswerService:
         self._passages = passages
         self._feed = feed
         self._ai = ai
-        self._metrics = metrics
+        self._metrics, self._tracer = telemetry.metrics, telemetry.tracer
         self._running: dict[str, asyncio.Task[None]] = {}
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -163,14 +165,20 @@ class AnswerService:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(recorder.record())
-                async with aclosing(chat.respond(self.provider, request)) as parts:
-                    async for part in parts:
-                        recorder.add(part)
+                await self._ask_provider(answer, request, recorder)
                 recorder.complete()
         except ExceptionGroup as failures:  # one reason is enough: what failed first made the rest end
             raise failures.exceptions[0] from failures
         if not recorder.text.strip():
             raise ProviderError("The language model gave an empty answer; ask again or choose another model.")
+
+    async def _ask_provider(self, answer: Answer, request: Request, recorder: Recorder) -> None:
+        about = {"answer": answer.id, "provider": answer.provider, "model": answer.model or "none"}
+        with self._tracer.span(f"provider {answer.provider}", request_id(), about, kind="client") as span:
+            async with aclosing(chat.respond(Metered(self.provider, self._metrics), request)) as parts:
+                async for part in parts:
+                    recorder.add(part)
+            span.set(**recorder.usage)
 
     async def _prepare(self, answer: Answer) -> tuple[Request, Coverage]:
         media = None if answer.media is None else list(answer.media)

@@ -75,6 +75,8 @@ def _flat(section: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
             values += _flat(value, f"{full}__")
         elif isinstance(value, SecretStr):
             values.append((full, "(set)"))
+        elif isinstance(value, list) and any(isinstance(one, SecretStr) for one in value):
+            values.append((full, f"({len(value)} set)"))
         else:
             plain = value is None or isinstance(value, bool | int | float | list)
             values.append((full, value if plain else _PASSWORD.sub(r"\1…\2", str(value))))

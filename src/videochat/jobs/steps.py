@@ -24,6 +24,7 @@ from videochat.ops.logging import bind_request
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Resources
 from videochat.ops.tasks import cancelled
+from videochat.ops.tracing import Tracer
 from videochat.passages.service import PassageService
 from videochat.store import events
 from videochat.store.blob import Blobs
@@ -53,6 +54,7 @@ class RecordingSteps:
     passages: PassageService
     chooser: EngineChooser
     metrics: Metrics
+    tracer: Tracer
     concurrency: int
 
     async def begin(self, run: Run) -> None:
@@ -231,8 +233,10 @@ class RecordingSteps:
         bind_request(job.request_id, job=job.id, media=job.media_id)
         started = time.perf_counter()
         outcome = "interrupted"
+        about: dict[str, str | int] = {"job": job.id, "media": job.media_id, "attempt": job.attempts, **values}
         try:
-            yield job
+            with self.tracer.span(f"step {name}", job.request_id, about):
+                yield job
             outcome = "done"
         finally:
             log.info("step", step=name, outcome=outcome, ms=round((time.perf_counter() - started) * 1000), **values)

@@ -24,7 +24,7 @@ Change = Literal["firing", "resolved"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must hold for how long (`hold`) to be worth an alert."""
+    """What must hold for how long (`hold`) to be worth an alert, and who is told of it."""
 
     name: str
     expression: str
@@ -32,6 +32,7 @@ class Rule:
     severity: Severity
     message: str
     compared: Comparison
+    notify: frozenset[str] | None = None  # tags of those who are told, None: everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,13 @@ class _RuleIn(BaseModel):
     hold: str = Field("0s", alias="for", pattern=r"^\d{1,6}[smh]$")
     severity: Severity = "warning"
     message: str = Field("", max_length=500)
+    notify: frozenset[str] | None = None
     enabled: bool = True
 
     def rule(self) -> Rule:
         hold = timedelta(seconds=int(self.hold[:-1]) * UNITS[self.hold[-1]])
-        return Rule(self.name, self.expression, hold, self.severity, self.message, parse(self.expression))
+        compared = parse(self.expression)
+        return Rule(self.name, self.expression, hold, self.severity, self.message, compared, self.notify)
 
 
 def load_rules(own: Path | None) -> Mapping[str, Rule]:

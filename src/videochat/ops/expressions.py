@@ -43,9 +43,11 @@ COUNTS_BY = {
     "jobs": 'videochat_jobs_ended_total{{status="{}"}}',
     "answers": 'videochat_answers_total{{status="{}"}}',
     "tokens": 'videochat_provider_tokens_total{{kind="{}"}}',
+    "provider": 'videochat_provider_requests_total{{outcome="{}"}}',
 }
 USES = {
     "streams": "videochat_http_streams",
+    "uploads": "videochat_uploads",
     "waiting": 'videochat_tasks{state="waiting"}',
     "running": 'videochat_tasks{state="running"}',
     "workers": "videochat_workers",

@@ -19,7 +19,10 @@ COUNTS = (
     ("jobs", "videochat_jobs_ended", 0),
     ("answers", "videochat_answers", 1),
     ("tokens", "videochat_provider_tokens", 1),
+    ("provider", "videochat_provider_requests", 1),
 )
+# What points of earlier versions do not hold.
+SINCE_THEN: Point = {"provider": {}, "provider_latency": [], "uploads": 0.0}
 
 
 def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
@@ -29,7 +32,9 @@ def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
         "requests": _sum(requests.values()),
         "errors": _sum(numbers for labels, numbers in requests.items() if labels[2].startswith("5")),
         "latency": _summed(totals.get("videochat_http_request_seconds", {}).values()),
+        "provider_latency": _summed(totals.get("videochat_provider_request_seconds", {}).values()),
         "streams": _sum(totals.get("videochat_http_streams", {}).values()),
+        "uploads": _sum(totals.get("videochat_uploads", {}).values()),
         **work,
     }
     for name, family, label in COUNTS:
@@ -46,6 +51,9 @@ def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
     return {**point, "machines": machines}
 
 
+FINE = frozenset({"ok", "left"})  # outcomes of a request to a provider that are no errors
+
+
 def series(points: Sequence[tuple[int, Point]], most: int = MOST_POINTS) -> list[dict[str, Any]]:
     """Return at most so many moments, each with the rates since the one before and what was in use then."""
     stride = max(1, -(-len(points) // most))
@@ -55,22 +63,29 @@ def series(points: Sequence[tuple[int, Point]], most: int = MOST_POINTS) -> list
 
 def _between(began: int, before: Point, ended: int, after: Point) -> dict[str, Any]:
     seconds = max(1, ended - began)
+    before, after = {**SINCE_THEN, **before}, {**SINCE_THEN, **after}
 
     def rate(name: str) -> float:
         return round(max(0.0, float(after[name]) - float(before[name])) / seconds, 4)
 
     buckets = grown(before["latency"], after["latency"])
+    written = grown(before["provider_latency"], after["provider_latency"])
+    asked = _grown_each(before["provider"], after["provider"])
     return {
         "at": ended,
         "requests_per_second": rate("requests"),
         "errors_per_second": rate("errors"),
         "latency_p50": quantile(buckets, 0.5),
         "latency_p95": quantile(buckets, 0.95),
+        "provider_requests_per_second": round(sum(asked.values()) / seconds, 4),
+        "provider_errors_per_second": round(sum(n for how, n in asked.items() if how not in FINE) / seconds, 4),
+        "provider_p50": quantile(written, 0.5),
+        "provider_p95": quantile(written, 0.95),
         "upload_bytes_per_second": rate("uploaded"),
         "audio_seconds_per_second": rate("audio"),
         "windows_per_second": rate("windows"),
         **{name: _grown_each(before[name], after[name]) for name in ("jobs", "answers", "tokens")},
-        **{name: after[name] for name in ("streams", "waiting", "running", "workers", "machines")},
+        **{name: after[name] for name in ("streams", "uploads", "waiting", "running", "workers", "machines")},
     }
 
 

@@ -27,12 +27,14 @@ REQUEST_ID = "request_id"
 # Libraries that say at INFO what our own lines say better.
 QUIET = (
     "alembic",
+    "apprise",
     "httpx",
     "httpx2",
     "httpcore",
     "openai",
     "faster_whisper",
     "huggingface_hub",
+    "urllib3",
     "uvicorn.access",
 )
 

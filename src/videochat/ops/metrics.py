@@ -61,6 +61,7 @@ class Metrics:
         self.requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")
         self.request_seconds = self._histogram("http_request_seconds", "Time to answer.", SECONDS, "route")
         self.streams = self._gauge("http_streams", "Event streams that are open.")
+        self.uploads = self._gauge("uploads", "Uploads that are being received.")
         self.upload_bytes = self._counter("upload_bytes", "Bytes received in uploads.")
         self.jobs_ended = self._counter("jobs_ended", "Jobs that ended.", "status")
         self.windows = self._counter("windows", "Windows transcribed.", "engine")
@@ -71,8 +72,23 @@ class Metrics:
         self.tokens = self._counter(
             "provider_tokens", "Tokens that went to and came from providers.", "provider", "kind"
         )
+        self.provider_requests = self._counter(
+            "provider_requests", "Requests to providers: ok, left, or the code of the error.", "provider", "outcome"
+        )
+        self.provider_seconds = self._histogram(
+            "provider_request_seconds", "Time of a request to a provider, with its retries.", SECONDS, "provider"
+        )
+        self.engines = self._gauge("engine_processes", "Processes of speech engines, in use or not.")
+        self.engine_load_seconds = self._histogram(
+            "engine_load_seconds", "Time to load a speech engine with its model.", LONG_SECONDS, "engine"
+        )
+        self.database_connections = self._gauge("database_connections", "Connections to the database.", "state")
+        self.database_limit = self._gauge("database_connections_limit", "Most connections that there may be.")
         self.settings_reloads = self._counter(
             "settings_reloads", "Changes of the settings, taken or refused.", "outcome"
+        )
+        self.notifications = self._counter(
+            "notifications", "Messages about alerts, sent or failed after all tries.", "kind", "outcome"
         )
         self.process_memory = self._gauge("process_memory_bytes", "Memory of a process with its children.", "process")
         self.process_cpu = self._counter("process_cpu_used_seconds", "Processor time of a process.", "process")

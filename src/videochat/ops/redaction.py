@@ -21,6 +21,8 @@ SHORTEST_OF_OTHERS = 8  # `COLOR_TOKENS=always` in the environment is no secret
 NOT_SECRET = frozenset({"SECRETS_DIR"})  # sounds like one and is a folder
 DEEPEST = 8
 OURS = frozenset({"level", "timestamp"})
+WORD_BREAKS = re.compile(r"[/?&=:@#,\s]+")
+LIKE_A_KEY = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w+~%$!*-]{8,}|[\w+~%$!*-]{16,}")
 
 # Each with what stays of it.
 SHAPES = (
@@ -121,6 +123,8 @@ def _secrets_in(group: BaseModel) -> Iterator[str]:
             yield from _secrets_in(value)
         elif isinstance(value, SecretStr):
             yield value.get_secret_value()
+        elif isinstance(value, list):
+            yield from (word for one in value if isinstance(one, SecretStr) for word in _in_address(one))
         elif isinstance(value, str) and "://" in value:
             yield from _password_in(value)
 
@@ -132,6 +136,22 @@ def _password_in(url: str) -> Iterator[str]:
         return
     if password:
         yield from (password, unquote(password))
+
+
+def _in_address(address: SecretStr) -> Iterator[str]:
+    yield address.get_secret_value()
+    yield from words_of_address(address.get_secret_value())
+
+
+def words_of_address(url: str) -> Iterator[str]:
+    """Yield what is secret in an address of ours: its password, and every part that looks like a key and not like a name.
+
+    In a webhook the key may stand anywhere, also where other addresses have their host.
+    """
+    yield from _password_in(f"any://{url.partition('://')[2]}")  # whatever its scheme, and the tags before it
+    for word in map(unquote, WORD_BREAKS.split(url)):
+        if LIKE_A_KEY.fullmatch(word):
+            yield word
 
 
 def _forms(secret: str) -> set[str]:

@@ -15,6 +15,7 @@ from videochat.ops.actor import Actor
 from videochat.ops.alerts import Alert, Rule, load_rules
 from videochat.ops.expressions import Points
 from videochat.ops.live import LiveSettings
+from videochat.store.messenger import Messenger
 from videochat.store.session import Database
 from videochat.store.tables import AlertEventRow, AlertRow
 from videochat.store.upsert import upsert
@@ -28,7 +29,7 @@ COLUMNS = [getattr(AlertRow, field.name) for field in fields(Alert)]
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """Something that happened to an alert: firing, resolved, silenced, acknowledged."""
+    """Something that happened to an alert: firing, resolved, silenced, acknowledged, or what became of a message about it."""
 
     rule: str
     at: datetime
@@ -40,9 +41,10 @@ class AlertEvent:
 class Alarms:
     """Judges the rules and keeps what people should know. The rules' file is read anew when it changes."""
 
-    def __init__(self, database: Database, live: LiveSettings) -> None:
+    def __init__(self, database: Database, live: LiveSettings, messenger: Messenger) -> None:
         self._database = database
         self._live = live
+        self._messenger = messenger
         self._rules: Mapping[str, Rule] = load_rules(None)
         self._read: object = None
 
@@ -64,20 +66,22 @@ class Alarms:
 
     async def judge(self, points: Points, now: datetime) -> list[AlertEvent]:
         """Bring every rule up to date with the points, and return what happened; one process at a time does so."""
-        happened = []
+        rules, happened, alerts = self.rules(), [], {}
         async with self._database.write() as session:
             known = await _known(session)
-            for rule in self.rules().values():
+            for rule in rules.values():
                 before = known.get(rule.name, Alert(rule.name, "ok", now))
-                alert, change = before.next(rule, points, now)
-                await _put(session, alert)
+                alerts[rule.name], change = before.next(rule, points, now)
+                await _put(session, alerts[rule.name])
                 if change is not None:
-                    happened.append(AlertEvent(rule.name, now, change, alert.value, None))
+                    happened.append(AlertEvent(rule.name, now, change, alerts[rule.name].value, None))
             for event in happened:
                 await _tell(session, event)
+            letters = await self._messenger.write(session, rules, alerts, now)
             await session.execute(delete(AlertEventRow).where(AlertEventRow.at < now - KEEP))
+        self._messenger.send(rules, letters)
         for event in happened:
-            rule = self.rules()[event.rule]
+            rule = rules[event.rule]
             about = {"severity": rule.severity, "value": event.value, "about": rule.message}
             log.warning("alert", rule=rule.name, status=event.event, **about)
         return happened

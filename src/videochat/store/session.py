@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from videochat.errors import (
     BusyError,
@@ -27,6 +29,15 @@ log = structlog.get_logger(__name__)
 DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
 
 
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections that are used and that wait to be, and the most that there may be."""
+
+    used: int
+    idle: int
+    limit: int
+
+
 class Database:
     """Short sessions on one database.
 
@@ -40,6 +51,13 @@ class Database:
     @property
     def dialect(self) -> str:
         return self.engine.dialect.name
+
+    def connections(self) -> Connections:
+        """Return how many connections this process has now."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            return Connections(0, 0, 0)
+        return Connections(pool.checkedout(), pool.checkedin(), pool.size() + pool._max_overflow)  # noqa: SLF001  # no public way
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

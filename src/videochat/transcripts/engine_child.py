@@ -6,6 +6,7 @@ process, which its parent reports as a crash.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -43,22 +44,21 @@ class EngineChild:
         yield {"fetched": task["model"]}
 
     def _load(self, task: Message) -> Iterator[Message]:
-        self._transcriber(EngineSpec(**task["spec"]))
-        yield {"loaded": task["spec"]["model"]}
+        spec = EngineSpec(**task["spec"])
+        if self._loaded is None or self._loaded[0] != spec:
+            self._loaded = None  # the old engine's memory goes before the new one comes
+            started = time.perf_counter()
+            self._loaded = (spec, engine_named(spec.engine, self._catalogue).load(spec))
+            yield {"loaded": spec.model, "seconds": time.perf_counter() - started}
 
     def _transcribe(self, task: Message) -> Iterator[Message]:
-        transcriber = self._transcriber(EngineSpec(**task["spec"]))
-        recognition = transcriber.transcribe(Path(task["audio"]), Options(**task["options"]))
+        yield from self._load(task)
+        assert self._loaded is not None, "it was loaded a moment ago"
+        recognition = self._loaded[1].transcribe(Path(task["audio"]), Options(**task["options"]))
         with closing(recognition.segments) as segments:
             yield {"language": recognition.language}
             for segment in segments:
                 yield {"segment": segment.to_json()}
-
-    def _transcriber(self, spec: EngineSpec) -> Transcriber:
-        if self._loaded is None or self._loaded[0] != spec:
-            self._loaded = None  # the old engine's memory goes before the new one comes
-            self._loaded = (spec, engine_named(spec.engine, self._catalogue).load(spec))
-        return self._loaded[1]
 
 
 def _crashed(request_id: str | None, error: BaseException) -> None:

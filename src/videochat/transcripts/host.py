@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -38,11 +39,19 @@ class Listening:
 class EngineHost:
     """At most `limit` engine processes, each doing one window at a time; waiters come in their order.
 
-    A process that nobody used for `idle_seconds` is ended. `environment` is added to that of the processes.
+    A process that nobody used for `idle_seconds` is ended. `environment` is added to that of the processes. `on_load` is told
+    how many seconds it took to load an engine.
     """
 
-    def __init__(self, limit: int, idle_seconds: float, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        idle_seconds: float,
+        environment: Mapping[str, str] | None = None,
+        on_load: Callable[[EngineSpec, float], None] = lambda *_: None,
+    ) -> None:
         self.limit = limit
+        self._on_load = on_load
         self._idle_seconds = idle_seconds
         self._environment = environment
         self._turns = asyncio.Semaphore(limit)
@@ -85,7 +94,7 @@ class EngineHost:
                 aclosing(lease.replies({"task": "load", "spec": asdict(spec)})) as told,
             ):
                 async for _ in told:
-                    log.info("engine.loaded", engine=spec.engine, model=spec.model)
+                    pass  # whatever it says, it is loaded in the end
         except VideoChatError as error:  # whoever wants a window from it is told
             log.info("engine.not_warm", engine=spec.engine, code=error.reason)
         finally:
@@ -110,7 +119,7 @@ class EngineHost:
         async with self._turns:
             self._busy += 1
             try:
-                lease = _Lease(await self._take(spec))
+                lease = _Lease(await self._take(spec), partial(self._loaded, spec))
                 self._leases.add(lease)
                 try:
                     yield lease
@@ -119,6 +128,10 @@ class EngineHost:
                     await self._give_back(spec, lease)
             finally:
                 self._busy -= 1
+
+    def _loaded(self, spec: EngineSpec, seconds: float) -> None:
+        log.info("engine.loaded", engine=spec.engine, model=spec.model, seconds=round(seconds, 2))
+        self._on_load(spec, seconds)
 
     async def _take(self, spec: EngineSpec) -> Child:
         """Return an idle process with this engine, or start one; idle ones of other engines make room."""
@@ -166,6 +179,7 @@ class _Lease:
     """A process in use; `finished` says that it answered to the end and so can be used again."""
 
     child: Child
+    loaded: Callable[[float], None] = lambda _: None
     finished: bool = False
 
     async def replies(self, task: Message) -> AsyncGenerator[Message]:
@@ -176,6 +190,8 @@ class _Lease:
                 raise_error(reply)
                 if "done" in reply:
                     self.finished = True
+                elif "loaded" in reply:
+                    self.loaded(float(reply["seconds"]))
                 else:
                     yield reply
         except ChildEndedError as error:

@@ -269,6 +269,10 @@ class MomentOut(Body):
     errors_per_second: float = Field(description="Answers of status 500 and above.")
     latency_p50: float | None = Field(description="Seconds within which half of the requests were answered.")
     latency_p95: float | None
+    provider_requests_per_second: float = Field(description="Answers that were asked of the provider.")
+    provider_errors_per_second: float
+    provider_p50: float | None = Field(description="Seconds within which half of them were written.")
+    provider_p95: float | None
     upload_bytes_per_second: float
     audio_seconds_per_second: float = Field(description="Audio transcribed, by all workers together.")
     windows_per_second: float
@@ -276,6 +280,7 @@ class MomentOut(Body):
     answers: dict[str, float]
     tokens: dict[str, float]
     streams: float
+    uploads: float = Field(description="Uploads that are being received.")
     waiting: int = Field(description="Tasks in the queues.")
     running: int
     workers: int
@@ -309,6 +314,7 @@ class AlertOut(Body):
     severity: Literal["info", "warning", "critical"]
     message: str
     expression: str
+    notify: list[str] | None = Field(description="Tags of the destinations that are told; null: all.")
     status: Literal["ok", "pending", "firing"]
     since: str | None = Field(description="Since when it is so; null before it was judged for the first time.")
     value: float | None = Field(
@@ -321,14 +327,29 @@ class AlertOut(Body):
 class AlertEventOut(Body):
     rule: str
     at: str
-    event: str = Field(description="firing, resolved, silenced or acknowledged.")
+    event: str = Field(
+        description="firing, resolved, silenced or acknowledged; or what became of a message about it: sending_firing, "
+        "told_firing, untold_firing, and the same with resolved."
+    )
     value: float | None
-    by: str | None
+    by: str | None = Field(description="Who did it; of a message its destination.")
 
 
 class AlertsOut(Body):
     items: list[AlertOut]
+    destinations: list[str] = Field(description="Who is told of alerts: kind and place in ALERTS__NOTIFY_URLS.")
     history: list[AlertEventOut] = Field(description="What happened last, newest first.")
+
+
+class NotificationOut(Body):
+    destination: str = Field(description="Kind and place in ALERTS__NOTIFY_URLS; addresses are secret.")
+    tags: list[str]
+    sent: bool
+    reason: str | None = Field(description="Why it was not sent.")
+
+
+class NotificationsOut(Body):
+    items: list[NotificationOut]
 
 
 class SilenceIn(Body):

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videochat.ops.logging import bind_request, request_id
 from videochat.ops.metrics import Metrics
+from videochat.ops.tracing import NOTHING, Span, Tracer, trace_id_in
 from videochat.web.gate import IDENTITY
 from videochat.web.problems import problem
 
@@ -40,16 +42,18 @@ SECURITY_HEADERS = {
 class Observer:
     """Gives each request an id, counts it and writes its one canonical log line."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = Headers(scope=scope).get("x-request-id", "")
-        bind_request(asked if REQUEST_ID.fullmatch(asked) else None)
+        headers = Headers(scope=scope)
+        asked, parent = headers.get("x-request-id", ""), headers.get("traceparent", "")
+        bind_request(asked if REQUEST_ID.fullmatch(asked) else trace_id_in(parent))
         status = 500
         started = time.perf_counter()
 
@@ -64,14 +68,23 @@ class Observer:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            with self._span(scope, parent) as span:
+                try:
+                    await self._app(scope, receive, send_with_headers)
+                finally:
+                    span.rename(f"{_method(scope)} {_route(scope)}")
+                    span.set(status=status, route=_route(scope))
         finally:
             self._record(scope, status, time.perf_counter() - started)
 
+    def _span(self, scope: Scope, parent: str) -> AbstractContextManager[Span]:
+        if scope["path"] in QUIET_ROUTES:
+            return NOTHING
+        return self._tracer.span("request", request_id(), kind="server", parent=parent)
+
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"] in METHODS else "other"  # a client may invent any
-        self._metrics.requests.labels(method, route, str(status)).inc()
+        route = _route(scope)
+        self._metrics.requests.labels(_method(scope), route, str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         level = log.debug if route in QUIET_ROUTES else log.info
         level(
@@ -88,6 +101,14 @@ class Observer:
 def _who(scope: Scope) -> dict[str, str]:
     identity = scope.get(IDENTITY)
     return {} if identity is None or identity.kind is None else {"user": identity.actor.id}
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"  # a client may invent any
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "unknown"))
 
 
 class HeadAnswers:

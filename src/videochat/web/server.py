@@ -81,7 +81,7 @@ def _install_edge(api: FastAPI, app: App) -> None:
     public = [urlsplit(server.public_url).hostname or ""] if server.public_url else []
     hosts = [*server.allowed_hosts, *public, server.host]
     api.add_middleware(Doorkeeper, hosts=hosts, origins=server.cors_origins)
-    api.add_middleware(Observer, metrics=app.metrics)
+    api.add_middleware(Observer, metrics=app.metrics, tracer=app.tracer)
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from videochat.errors import (
     TooLargeError,
 )
 from videochat.ops.actor import LOCAL, Actor
-from videochat.ops.metrics import Metrics
+from videochat.ops.telemetry import Telemetry
 from videochat.passages.service import PassageService
 from videochat.sections import AiSettings
 from videochat.store.feed import EventFeed
@@ -38,7 +38,13 @@ CITED = ["It absorbs light. ", '[p1: "absorbs red and', ' blue light"]', " And m
 def service_of(database: Database, provider: Provider | Sequence[Any], **ai: Any) -> AnswerService:
     made: Any = FakeProvider(provider) if isinstance(provider, list) else provider
     return AnswerService(
-        database, PassageService(database), made, EventFeed(database), AiSettings(**ai), Metrics(), unlimited(database)
+        database,
+        PassageService(database),
+        made,
+        EventFeed(database),
+        AiSettings(**ai),
+        Telemetry(),
+        unlimited(database),
     )
 
 

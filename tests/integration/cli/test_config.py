@@ -38,3 +38,16 @@ def test_no_process_starts_with_settings_that_are_not_fit(tmp_path: Path, comman
     assert "SECRET_KEY" in refused.stderr
     assert "LOG__LEVEL" in refused.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_addresses_of_notifications_are_shown_to_nobody(tmp_path: Path) -> None:
+    """`config show` says how many there are; a wrong one is named by its place, also where the list cannot be read."""
+    key = "keep-this-t0ken"
+    for form in ((), ("--json",)):
+        shown = videochat(tmp_path, "config", "show", *form, ALERTS__NOTIFY_URLS=f'["json://127.0.0.1/{key}"]')
+        assert (shown.returncode, "(1 set)" in shown.stdout) == (0, True)
+        assert key not in shown.stdout + shown.stderr
+    for wrong in (f'["json://127.0.0.1", "nonsense://{key}"]', f"json://127.0.0.1/{key}", f'[{{"{key}": 1}}]'):
+        refused = videochat(tmp_path, "list", ALERTS__NOTIFY_URLS=wrong)
+        assert refused.returncode == 1, wrong
+        assert key not in refused.stdout + refused.stderr

@@ -90,6 +90,17 @@ async def test_a_warm_engine_is_the_one_that_listens(host: EngineHost) -> None:
     assert process_of((await hear(host))[0]) == process_of(heard[0])
 
 
+async def test_each_load_is_told_once() -> None:
+    """With the engine and the seconds; a process that has it loaded tells nothing."""
+    loads: list[tuple[str, float]] = []
+    host = EngineHost(1, 30, on_load=lambda spec, seconds: loads.append((spec.model, seconds)))
+    for model in ("steady", "steady", "other"):
+        await hear(host, EngineSpec("fake", model))
+    await host.close()
+    assert [model for model, _ in loads] == ["steady", "other"]
+    assert all(seconds >= 0 for _, seconds in loads)
+
+
 async def test_an_engine_that_cannot_be_warmed_is_told_to_whom_it_concerns(host: EngineHost) -> None:
     """Warming raises nothing; the window that wants the engine gets the error, and nothing is left behind."""
     host.warm(EngineSpec("fake", "unloadable"))

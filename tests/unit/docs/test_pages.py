@@ -96,10 +96,13 @@ def test_changes_of_an_api_are_named() -> None:
 
 def test_the_check_says_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was just written is current; a page that then differs or is missing fails the check by name."""
-    assert generate.main([], tmp_path) == 0
-    assert generate.main(["--check"], tmp_path) == 0
-    (tmp_path / "http.md").write_text("old\n", encoding="utf-8")
-    (tmp_path / "settings.md").unlink()
-    assert generate.main(["--check"], tmp_path) == 1
-    stale = ["docs/reference/settings.md is stale: make docs", "docs/reference/http.md is stale: make docs"]
+    folder = tmp_path / "docs" / "reference"
+    assert generate.main([], folder) == 0
+    assert generate.main(["--check"], folder) == 0
+    (folder / "http.md").write_text("old\n", encoding="utf-8")
+    (folder / "settings.md").unlink()
+    (tmp_path / "deploy" / "grafana" / "dashboard.json").unlink()
+    assert generate.main(["--check"], folder) == 1
+    names = ["docs/reference/settings.md", "docs/reference/http.md", "deploy/grafana/dashboard.json"]
+    stale = [f"{name} is stale: make docs" for name in names]
     assert capsys.readouterr().out.splitlines() == stale

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 
 from generate import PAGES, REFERENCE
 from offenders import assert_none
-from reference_pages import openapi
+from reference_pages import grafana, openapi
 from surface import COMMANDS, ROUTES, SETTINGS
 from videochat import __version__
+from videochat.ops.metrics import Metrics
 
+ENDS = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+FAMILY = re.compile(r"_(total|bucket|sum|count)$")
+# Told by other panels, or by the log.
+NOT_DRAWN = {f"videochat_{name}" for name in ("windows", "answer_seconds", "settings_reloads", "process_tasks")}
 # Every list has these two, and the head of the page explains them.
 SHARED_PARAMETERS = {"cursor", "limit"}
 
@@ -25,6 +31,23 @@ def written(name: str) -> str:
 def test_a_page_says_what_the_code_says(name: str, page: Callable[[], str]) -> None:
     """Whoever changes a setting, a command or a route renews the pages in the same commit."""
     assert written(name) == page(), f"docs/reference/{name} is stale: make docs"
+
+
+def test_the_dashboard_asks_for_what_is_counted() -> None:
+    """Every name in its queries is a metric of ours in the form that Prometheus stores, with labels that the metric has."""
+    families = Metrics().families.values()
+    stored = {f"{family.name}{end}": family.labels for family in families for end in ENDS[family.kind]}
+    queries = [query for panels in grafana.ROWS.values() for panel in panels for query, _ in panel.queries]
+    asked = [(query, name) for query in queries for name in re.findall(r"videochat_\w+", query)]
+    assert_none(f"{name}: {query}" for query, name in asked if name not in stored)
+    assert_none(
+        f"{label}: {query}"
+        for query, name in asked
+        for labels in re.findall(r"by \(([\w, ]+)\)", query)
+        for label in labels.split(", ")
+        if label not in {*stored[name], "le"}
+    )
+    assert {family.name for family in families} - {FAMILY.sub("", name) for _, name in asked} == NOT_DRAWN
 
 
 def test_the_api_is_the_one_that_was_agreed_on() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from videochat.ops.history import MOST_POINTS, point_of, quantile, series
+from videochat.ops.history import MOST_POINTS, SINCE_THEN, point_of, quantile, series
 from videochat.ops.metrics import SECONDS, Metrics
 
 
@@ -30,6 +30,24 @@ def test_rates_are_between_the_points() -> None:
     assert (moment["waiting"], moment["running"], moment["workers"]) == (1, 2, 3)
     assert moment["machines"] == {"here": {"cpu": 0.25}}
     assert 0 < moment["latency_p50"] <= 0.005
+
+
+def test_providers_are_seen_with_their_errors_and_times() -> None:
+    """Requests and errors as rates, whoever left is no error, and how long writing takes; points of earlier versions hold none."""
+    metrics = Metrics()
+    before = point_of(metrics.totals(), {"waiting": 0, "running": 0, "workers": 1})
+    for outcome in ("ok", "left", "provider_denied"):
+        metrics.provider_requests.labels("one", outcome).inc(15)
+    metrics.provider_seconds.labels("one").observe(2)
+    metrics.uploads.inc()
+    after = point_of(metrics.totals(), {"waiting": 0, "running": 0, "workers": 1})
+    (moment,) = series([(1000, before), (1015, after)])
+    assert (moment["provider_requests_per_second"], moment["provider_errors_per_second"]) == (3.0, 1.0)
+    assert 1 < moment["provider_p95"] <= 2.5
+    assert moment["uploads"] == 1
+    old = {name: value for name, value in before.items() if name not in SINCE_THEN}
+    (first,) = series([(1000, old), (1015, old)])
+    assert (first["provider_requests_per_second"], first["provider_p50"]) == (0.0, None)
 
 
 def test_a_day_fits_into_a_chart_and_ends_now() -> None:

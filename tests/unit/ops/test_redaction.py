@@ -56,6 +56,28 @@ def test_ordinary_lines_stay_as_they_are(said: str) -> None:
     assert logged(Redactor(), event=said, level="info", ms=12.5) == {"event": said, "level": "info", "ms": 12.5}
 
 
+@pytest.mark.parametrize(
+    ("address", "secret", "plain"),
+    [
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts", "TIiajkdnlazkcOXrIdevi7FQ", "alerts"),
+        (
+            "tgram://123456789:AAHdqTcvbXYZdeFgHiJkLmNoPqRsTuVwXyZ/12315544",
+            "AAHdqTcvbXYZdeFgHiJkLmNoPqRsTuVwXyZ",
+            "tgram",
+        ),
+        ("mailto://me:plain-words@example.org?to=boss@example.com", "plain-words", "example.org"),
+        ("night=json://me:p%40ssword@127.0.0.1:8080/hooks/s3cretpath?x=1", "p@ssword", "127.0.0.1"),
+    ],
+)
+def test_keys_inside_addresses_of_notifications_are_known(
+    address: str, secret: str, plain: str, tmp_path: Path
+) -> None:
+    """Whatever a library makes of the address, its key is blanked; names of hosts and rooms stay readable."""
+    redactor = Redactor(secrets_of(Settings(data_dir=tmp_path, alerts={"notify_urls": [address]})))
+    line = logged(redactor, event=f"POST {secret} for {plain} failed", whole=address)
+    assert line == {"event": f"POST … for {plain} failed", "whole": "…"}
+
+
 def test_names_that_sound_like_secrets_are_blank_at_every_depth() -> None:
     """Also in what a library was told, below other things."""
     event = logged(Redactor(), api_key="x", options={"headers": [{"Cookie": "x", "Accept": "y"}]}, key=None)

@@ -42,9 +42,10 @@ def child(loads: list[str]) -> EngineChild:
     return EngineChild({"fake": lambda: Counting(loads)})
 
 
-def test_the_language_comes_first_then_the_segments(child: EngineChild) -> None:
-    """The parent knows the language before any word."""
-    language, *segments = child.handle(task("steady", language="fr"))
+def test_the_language_comes_before_the_segments(child: EngineChild) -> None:
+    """The parent knows the language before any word, and how long it took to load the engine before that."""
+    loaded, language, *segments = child.handle(task("steady", language="fr"))
+    assert (loaded["loaded"], loaded["seconds"] >= 0) == ("steady", True)
     assert language == {"language": "fr"}
     assert [reply["segment"]["start"] for reply in segments] == [n * 0.5 for n in range(SEGMENTS)]
 
@@ -58,7 +59,7 @@ def test_an_engine_stays_loaded_until_another_is_asked_for(child: EngineChild, l
 
 def test_errors_with_a_name_are_replies(child: EngineChild) -> None:
     """A refusal is told to the parent, and the child lives on."""
-    assert list(child.handle(task("steady", language="xx"))) == [
+    assert list(child.handle(task("steady", language="xx")))[1:] == [
         {"error": {"kind": "unsupported", "code": "language_unknown", "message": "This language is not known."}}
     ]
     assert len(list(child.handle(task("steady")))) == SEGMENTS + 1
@@ -67,7 +68,7 @@ def test_errors_with_a_name_are_replies(child: EngineChild) -> None:
 def test_a_failure_in_the_middle_is_the_last_reply(child: EngineChild) -> None:
     """Segments before the failure have been told; then comes the error and nothing more."""
     replies = list(child.handle(task("fail")))
-    assert [next(iter(reply)) for reply in replies] == ["language", "segment", "segment", "error"]
+    assert [next(iter(reply)) for reply in replies] == ["loaded", "language", "segment", "segment", "error"]
 
 
 def test_bugs_are_not_replies(child: EngineChild) -> None:

@@ -1,5 +1,5 @@
 import { request } from "./client";
-import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, LogLine, Media, Moment, Page, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform } from "./types";
+import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, LogLine, Media, Moment, Notification, Page, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform } from "./types";
 
 const id = encodeURIComponent;
 
@@ -49,7 +49,8 @@ export const getResources = () => request<Resources>("GET", "/api/ops/resources"
 export const getSettings = () => request<{ items: Setting[]; waiting: string[] }>("GET", "/api/ops/settings");
 export const putSetting = (name: string, value: unknown) => request<Setting>("PUT", `/api/ops/settings/${id(name)}`, { json: { value } });
 export const resetSetting = (name: string) => request<Setting>("DELETE", `/api/ops/settings/${id(name)}`);
-export const getAlerts = () => request<{ items: Alert[]; history: AlertEvent[] }>("GET", "/api/ops/alerts");
+export const getAlerts = () => request<{ items: Alert[]; destinations: string[]; history: AlertEvent[] }>("GET", "/api/ops/alerts");
+export const testAlerts = () => request<{ items: Notification[] }>("POST", "/api/ops/alerts/test");
 export const acknowledgeAlert = (name: string) => request<Alert>("POST", `/api/ops/alerts/${id(name)}/acknowledge`);
 export const silenceAlert = (name: string, minutes: number) => request<Alert>("POST", `/api/ops/alerts/${id(name)}/silence`, { json: { minutes } });
 export const getLogs = (where: { level: string; text: string; before: string | null; limit: number }, signal: AbortSignal) =>

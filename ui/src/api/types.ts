@@ -146,6 +146,10 @@ export interface Moment {
   errors_per_second: number;
   latency_p50: number | null;
   latency_p95: number | null;
+  provider_requests_per_second: number;
+  provider_errors_per_second: number;
+  provider_p50: number | null;
+  provider_p95: number | null;
   upload_bytes_per_second: number;
   audio_seconds_per_second: number;
   windows_per_second: number;
@@ -153,6 +157,7 @@ export interface Moment {
   answers: Record<string, number>;
   tokens: Record<string, number>;
   streams: number;
+  uploads: number;
   waiting: number;
   running: number;
   workers: number;
@@ -190,10 +195,17 @@ export interface Alert {
   acknowledged_by: string | null;
 }
 
+/** What became of a test message to one destination. */
+export interface Notification {
+  destination: string;
+  sent: boolean;
+  reason: string | null;
+}
+
 export interface AlertEvent {
   rule: string;
   at: string;
-  event: "firing" | "resolved" | "silenced" | "acknowledged";
+  event: "firing" | "resolved" | "silenced" | "acknowledged" | `${"sending" | "told" | "untold"}_${"firing" | "resolved"}`;
   value: number | null;
   by: string | null;
 }

@@ -1,5 +1,5 @@
-import { acknowledgeAlert, getAlerts, getResources, getSettings, getSummary, putSetting, resetSetting, silenceAlert } from "../api/endpoints";
-import type { Alert, AlertEvent, Moment, Resources, Setting } from "../api/types";
+import { acknowledgeAlert, getAlerts, getResources, getSettings, getSummary, putSetting, resetSetting, silenceAlert, testAlerts } from "../api/endpoints";
+import type { Alert, AlertEvent, Moment, Notification, Resources, Setting } from "../api/types";
 import { feed } from "./feed.svelte";
 import { notices } from "./notices.svelte";
 
@@ -14,6 +14,7 @@ export class Ops {
   settings = $state.raw<Setting[]>([]);
   waiting = $state.raw<string[]>([]);
   alerts = $state.raw<Alert[]>([]);
+  destinations = $state.raw<string[]>([]);
   alertHistory = $state.raw<AlertEvent[]>([]);
 
   /** Begin to look; returns what ends it. */
@@ -58,6 +59,13 @@ export class Ops {
     await this.#loadAlerts();
   }
 
+  /** Send a test message to everybody who is told of alerts; what became of it, and nothing when it could not be asked for. */
+  async testNotifications(): Promise<Notification[]> {
+    let outcomes: Notification[] = [];
+    await this.#loudly(async () => (outcomes = (await testAlerts()).items));
+    return outcomes;
+  }
+
   async #loadAll(): Promise<void> {
     await Promise.all([this.loadSummary(), this.#loadResources(), this.#loadSettings(), this.#loadAlerts()]);
   }
@@ -68,8 +76,9 @@ export class Ops {
 
   async #loadAlerts(): Promise<void> {
     await this.#quietly(async () => {
-      const { items, history } = await getAlerts();
+      const { items, destinations, history } = await getAlerts();
       this.alerts = items;
+      this.destinations = destinations;
       this.alertHistory = history;
     });
   }

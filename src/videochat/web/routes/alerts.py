@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from videochat.app import App
 from videochat.ops.alerts import Alert, Rule, prometheus_rules
 from videochat.store.alarms import AlertEvent
-from videochat.web.bodies import AlertOut, AlertsOut, SilenceIn
+from videochat.web.bodies import AlertOut, AlertsOut, NotificationsOut, SilenceIn
 from videochat.web.dependencies import TheActor, TheApp
 from videochat.web.openapi import text_response
 
@@ -22,13 +22,30 @@ async def list_alerts(app: TheApp) -> dict[str, object]:
     """Return every rule with how it is, and what happened last."""
     known = await app.alarms.alerts()
     items = [_described(rule, known.get(rule.name)) for rule in app.alarms.rules().values()]
-    return {"items": items, "history": [_happened(event) for event in await app.alarms.history()]}
+    destinations = [*app.messenger.destinations]
+    return {
+        "items": items,
+        "destinations": destinations,
+        "history": [_happened(event) for event in await app.alarms.history()],
+    }
 
 
 @router.get("/rules.yaml", response_class=Response, responses=text_response("application/yaml", "A rule file."))
 async def rules(app: TheApp) -> Response:
     """Return the same rules for Prometheus."""
     return Response(prometheus_rules([*app.alarms.rules().values()]), media_type="application/yaml")
+
+
+@router.post("/test", response_model=NotificationsOut)
+async def test(app: TheApp) -> dict[str, object]:
+    """Send a test message to every destination, once, and say which got it."""
+    outcomes = await app.messenger.test()
+    return {
+        "items": [
+            {"destination": one.name, "tags": sorted(one.tags), "sent": failure is None, "reason": failure}
+            for one, failure in outcomes
+        ]
+    }
 
 
 @router.post("/{name}/silence", response_model=AlertOut)
@@ -56,6 +73,7 @@ def _described(rule: Rule, alert: Alert | None) -> dict[str, object]:
         "severity": rule.severity,
         "message": rule.message,
         "expression": rule.expression,
+        "notify": None if rule.notify is None else sorted(rule.notify),
         "status": alert.status if alert else "ok",
         "since": alert.since.isoformat() if alert else None,
         "value": alert.value if alert else None,

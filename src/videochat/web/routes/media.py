@@ -67,7 +67,8 @@ async def upload(
     sha256 = sha256 and sha256.lower()
     media, new = await app.media.known(actor, sha256) if sha256 else None, False
     if media is None:
-        media, new = await _receive(request, app, actor, name, sha256)
+        with app.metrics.uploads.track_inprogress():
+            media, new = await _receive(request, app, actor, name, sha256)
     if not new:
         response.headers[ALREADY_KNOWN] = "true"
     jobs = await app.jobs.newest([media.id])

@@ -76,7 +76,7 @@ def _described(app: App, setting: Setting, changed: Override | None) -> dict[str
     return {
         "name": setting.name,
         "value": None if setting.secret else value,
-        "is_set": value is not None,
+        "is_set": value is not None and value != [],
         "source": "changed" if changed else "configured" if configured else "default",
         "reloadable": setting.reloadable,
         "secret": setting.secret,
