@@ -12,6 +12,7 @@ from videochat import __version__
 from videochat.app import App
 from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
+from videochat.web.cached import Validators
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
 from videochat.web.routes import alerts, answers, jobs, media, ops, search, system, transcripts
 
@@ -41,11 +42,12 @@ def create_api(app: App) -> FastAPI:
 def _install_edge(api: FastAPI, app: App) -> None:
     """Put what happens to every request around the routes; the last added is the outermost."""
     server = app.settings.server
+    api.add_middleware(Validators)
     api.add_middleware(HeadAnswers)
     if server.cors_origins:
         api.add_middleware(
             CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"],
-            expose_headers=[media.ALREADY_KNOWN, transcripts.NOTE],
+            expose_headers=["ETag", media.ALREADY_KNOWN, transcripts.NOTE],
         )  # fmt: skip
     api.add_middleware(Doorkeeper, hosts=[*server.allowed_hosts, server.host], origins=server.cors_origins)
     api.add_middleware(Observer, metrics=app.metrics)

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
+from videochat.app import App
+from videochat.ops.actor import Actor
+from videochat.store.cache.stamps import words
 from videochat.web.bodies import HitOut, ListOut
-from videochat.web.dependencies import TheActor, TheApp
+from videochat.web.cached import Basis, TheAsked, as_json, cached
 
 router = APIRouter(tags=["search"])
 
 
 @router.get("/api/search", response_model=ListOut[HitOut])
 async def search(
-    app: TheApp,
-    actor: TheActor,
+    asked: TheAsked,
     q: Annotated[str, Query(max_length=1000, description="What was said.")],
     media: Annotated[list[str] | None, Query(description="Only in these recordings.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> dict[str, object]:
+) -> Response:
     """Return where the words were said: every line, phrases first, the lines of a recording in the order of time."""
     for media_id in dict.fromkeys(media or ()):
-        await app.media.get(actor, media_id)  # nothing found in what is not there would be a lie
+        await asked.app.media.get(asked.actor, media_id)  # nothing found in what is not there would be a lie
+    return await _found(asked, q, media, limit)
+
+
+@cached("search", lambda actor, q, media, limit: Basis([words(actor.id)], [q, media, limit]))
+async def _found(app: App, actor: Actor, q: str, media: list[str] | None, limit: int) -> bytes:
     hits = await app.passages.search(actor, q, media=media, limit=limit)
     items = [
-        {
-            "media": hit.media_id,
-            "name": hit.name,
-            "start": hit.start,
-            "end": hit.end,
-            "text": hit.text,
-            "score": hit.score,
-            "segments": list(hit.segments),
-        }
+        HitOut(
+            media=hit.media_id, name=hit.name, start=hit.start, end=hit.end, text=hit.text, score=hit.score,
+            segments=list(hit.segments),
+        )
         for hit in hits
-    ]
-    return {"items": items, "next": None}
+    ]  # fmt: skip
+    return as_json(ListOut[HitOut](items=items, next=None))
