@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, update
 
-from videochat.errors import UnsupportedError
+from videochat.errors import DatabaseUnavailableError, UnsupportedError
 from videochat.ops.metrics import Metrics
 from videochat.store import events
 from videochat.store.cache import cache as caches
@@ -62,9 +62,7 @@ class Counted:
 
 
 async def named(cache: Cache, *tags: stamps.Tag, owner: str = OWNER, inputs: str = "") -> Name:
-    name = await cache.name("test", owner, tags or [library(owner)], inputs)
-    assert name is not None
-    return name
+    return await cache.name("test", owner, tags or [library(owner)], inputs)
 
 
 async def tell(
@@ -254,19 +252,18 @@ async def test_what_nothing_was_ever_heard_of_has_a_name_of_this_process_alone(
     await other.close()
 
 
-async def test_without_the_database_there_are_no_names(cache: Cache, database: Database) -> None:
-    """Nothing is found that might be stale, and what is made is made each time; later there are names again."""
-    await named(cache)
-    async with database.write() as session:
-        await events.append(session, "job:job_1", "job", {}, owner=OWNER)
+async def test_without_the_database_nothing_is_taken_for_true(cache: Cache, database: Database) -> None:
+    """Everybody who asks meanwhile is told why; later there are names again, and what was kept is found."""
+    make = Counted()
+    await tell(database, "job:job_1")
+    await cache.get(await named(cache), make)
     broken = open_database("postgresql://nobody@127.0.0.1:1/none")
     cache._stamps._database, cache._stamps._counted = broken, None
-    assert await cache.name("test", OWNER, [library(OWNER)]) is None
-    make = Counted()
-    assert [await cache.get(None, make) for _ in range(2)] == [b"value", b"value"]
-    assert make.times == 2
+    outcomes = await asyncio.gather(*(named(cache) for _ in range(10)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailableError}
     cache._stamps._database = database
-    assert await cache.name("test", OWNER, [library(OWNER)]) is not None
+    assert await cache.get(await named(cache), make) == b"value"
+    assert make.times == 1
     await broken.close()
 
 

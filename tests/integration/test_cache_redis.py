@@ -65,9 +65,7 @@ class Process:
         return await self.cache.get(name, make)
 
     async def name(self, inputs: str = "") -> Name:
-        name = await self.cache.name("test", "me", [MEDIA], inputs)
-        assert name is not None
-        return name
+        return await self.cache.name("test", "me", [MEDIA], inputs)
 
     def count(self, name: str, *labels: str) -> float:
         return self.metrics.totals()[f"videochat_cache_{name}"].get(labels, (0,))[0]

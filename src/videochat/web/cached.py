@@ -66,7 +66,7 @@ def cached(name: str, basis: Callable[Concatenate[Actor, P], Basis]) -> Callable
         async def respond(asked: Asked, /, *args: P.args, **kwargs: P.kwargs) -> Response:
             on = basis(asked.actor, *args, **kwargs)
             known = await asked.app.cache.name(name, asked.actor.id, on.tags, *on.inputs)
-            if known is not None and matches(asked.headers, known.etag):
+            if matches(asked.headers, known.etag):
                 return Response(status_code=304, headers=validators(known))
             body = await asked.app.cache.get(known, lambda: make(asked.app, asked.actor, *args, **kwargs))
             return Response(body, media_type=JSON, headers=validators(known))
@@ -76,9 +76,9 @@ def cached(name: str, basis: Callable[Concatenate[Actor, P], Basis]) -> Callable
     return decorate
 
 
-def validators(name: Name | None) -> dict[str, str]:
+def validators(name: Name) -> dict[str, str]:
     """Return the headers of what has this name."""
-    return {} if name is None else {"ETag": name.etag, "Cache-Control": CACHE_CONTROL}
+    return {"ETag": name.etag, "Cache-Control": CACHE_CONTROL}
 
 
 def as_json(body: Body) -> bytes:

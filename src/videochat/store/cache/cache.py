@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from videochat import __version__
+from videochat.errors import VideoChatError
 from videochat.ops.metrics import Metrics
 from videochat.ops.tasks import cancelled
 from videochat.store.cache.level import Entry, Level, cache_of
@@ -63,18 +64,17 @@ class Cache:
         self._to_drop: set[str] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
-    async def name(self, cache: str, owner: str, tags: Sequence[Tag], *inputs: Any) -> Name | None:
-        """Return what a value for this owner is called now, None while the database cannot say. Inputs are JSON values."""
+    async def name(self, cache: str, owner: str, tags: Sequence[Tag], *inputs: Any) -> Name:
+        """Return what a value for this owner is called now. Inputs are JSON values.
+
+        Raises what the database raises: while it cannot say what changed, nothing may be taken for true.
+        """
         stamps = await self._stamps.of(tags)
-        if stamps is None:
-            return None
         digest = fingerprint(cache, version=__version__, owner=owner, stamps=stamps, inputs=inputs)
         return Name(f"{cache}:{digest[:40]}", tuple(map(stamped, tags, stamps)))
 
-    async def get(self, name: Name | None, make: Make) -> bytes:
-        """Return the value of this name, made if need be. What has no name is made each time."""
-        if name is None:
-            return await make()
+    async def get(self, name: Name, make: Make) -> bytes:
+        """Return the value of this name, made if need be."""
         self._keep_sweeping()
         entry = self._memory.look(name.key)
         self._count(name, self._memory, hit=entry is not None)
@@ -157,7 +157,10 @@ class Cache:
     async def _sweep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except VideoChatError as error:  # of a database that is away; requests say so too
+                log.debug("cache.unswept", code=error.reason)
 
     def _count(self, name: Name, level: Level, *, hit: bool) -> None:
         counter = self._metrics.cache_hits if hit else self._metrics.cache_misses

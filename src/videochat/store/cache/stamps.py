@@ -11,14 +11,13 @@ import asyncio
 import secrets
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, false, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from videochat.errors import VideoChatError
 from videochat.ops.tasks import cancelled
 from videochat.store.session import Database
 from videochat.store.tables import EventRow, JobRow
@@ -95,57 +94,48 @@ class Stamps:
         self._seen: int | None = None
         self._counter = _Counter(database)
         self._counted: int | None = None
-        self._waiting: list[tuple[Sequence[Tag], asyncio.Future[tuple[str, ...] | None]]] = []
-        self._looking: asyncio.Task[None] | None = None
-        # The names that we give to what nothing was ever heard of are no other process's.
+        self._wanted: set[Tag] = set()
+        self._running: asyncio.Task[dict[Tag, str]] | None = None
+        self._next: asyncio.Task[dict[Tag, str]] | None = None
+        # The name that we give to what nothing was ever heard of is no other process's.
         self._own = secrets.token_hex(8)
 
-    async def of(self, tags: Sequence[Tag]) -> tuple[str, ...] | None:
-        """Return the stamps as they are now, None while the database cannot say."""
-        if self._looking is None and self._counted is not None and self._counter.read() == self._counted:
+    async def of(self, tags: Collection[Tag]) -> tuple[str, ...]:
+        """Return the stamps as they are now. Raises what the database raises when it cannot say."""
+        if self._counted is not None and self._counter.read() == self._counted:
             known = self._recall(tags)
             if known is not None:
                 return known
-        asked = asyncio.get_running_loop().create_future()
-        self._waiting.append((tags, asked))
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look_for_all(), name="cache-stamps")
-        found: tuple[str, ...] | None = await asked
-        return found
+        self._wanted.update(tags)
+        if self._next is None:
+            self._next = asyncio.create_task(self._look_next(), name="cache-stamps")
+        found = await asyncio.shield(self._next)
+        return tuple(found[tag] for tag in tags)
 
     async def close(self) -> None:
-        if self._looking is not None:
-            await cancelled(self._looking)
+        await cancelled(*(look for look in (self._running, self._next) if look is not None))
         self._counter.close()
 
-    def _recall(self, tags: Sequence[Tag]) -> tuple[str, ...] | None:
+    async def _look_next(self) -> dict[Tag, str]:
+        """Look once for all who have asked until it begins: nobody gets the answer of a look that began before he asked."""
+        if self._running is not None:
+            await asyncio.wait({self._running})
+        self._running, self._next = self._next, None
+        wanted, self._wanted = self._wanted, set()
+        return await self._look(wanted)
+
+    def _recall(self, tags: Collection[Tag]) -> tuple[str, ...] | None:
         if any(tag not in self._known for tag in tags):
             return None
         for tag in tags:
             self._known.move_to_end(tag)
         return tuple(self._known[tag] for tag in tags)
 
-    async def _look_for_all(self) -> None:
-        """Look for whoever waits: nobody gets the answer of a look that began before he asked."""
-        try:
-            while self._waiting:
-                asking, self._waiting = self._waiting, []
-                stamps = await self._look([tag for tags, _ in asking for tag in tags])
-                for tags, asked in asking:
-                    if not asked.done():
-                        asked.set_result(None if stamps is None else tuple(stamps[tag] for tag in tags))
-        finally:
-            self._looking = None
-
-    async def _look(self, wanted: Sequence[Tag]) -> dict[Tag, str] | None:
-        counted = self._counter.read()  # before the look: what is committed meanwhile is looked at once more
-        try:
-            async with self._database.read() as session:
-                over = await self._catch_up(session)
-                stamps = {tag: self._known.get(tag) or await self._last(session, tag) for tag in wanted}
-        except VideoChatError:
-            self._counted = None
-            return None
+    async def _look(self, wanted: Collection[Tag]) -> dict[Tag, str]:
+        counted, self._counted = self._counter.read(), None  # what is committed from now on is looked at once more
+        async with self._database.read() as session:
+            over = await self._catch_up(session)
+            stamps = {tag: self._known.get(tag) or await self._last(session, tag) for tag in wanted}
         self._counted = counted
         self._keep(stamps)
         if over is None or over:
@@ -165,8 +155,8 @@ class Stamps:
             return []
         self._seen = changes[-1].id
         if len(changes) == PAGE:
-            self._seen = await session.scalar(select(func.max(EventRow.id))) or self._seen
             self._known.clear()
+            self._seen = await session.scalar(select(func.max(EventRow.id))) or self._seen
             return None
         stamps = {tag: change.stamp for change in changes for tag in change.tags()}
         over = [stamped(tag, self._known[tag]) for tag in stamps if tag in self._known]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from videochat.app import App
 from videochat.ops.actor import Actor
-from videochat.store.cache.stamps import words
+from videochat.store.cache.stamps import recording, words
 from videochat.web.bodies import HitOut, ListOut
 from videochat.web.cached import Basis, TheAsked, as_json, cached
 
@@ -28,7 +28,12 @@ async def search(
     return await _found(asked, q, media, limit)
 
 
-@cached("search", lambda actor, q, media, limit: Basis([words(actor.id)], [q, media, limit]))
+def _basis(actor: Actor, q: str, media: list[str] | None, limit: int) -> Basis:
+    """Say that what is said elsewhere changes nothing for who searches in some recordings only."""
+    return Basis([recording(one) for one in media] if media else [words(actor.id)], [q, media, limit])
+
+
+@cached("search", _basis)
 async def _found(app: App, actor: Actor, q: str, media: list[str] | None, limit: int) -> bytes:
     hits = await app.passages.search(actor, q, media=media, limit=limit)
     items = [

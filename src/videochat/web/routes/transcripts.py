@@ -122,7 +122,7 @@ async def _export(app: App, _actor: Actor, transcript: Transcript, header: Heade
 async def _stream(asked: Asked, transcript: Transcript, header: Header, form: str) -> Response:
     on = _basis_of_file(asked.actor, transcript, header, form)
     name = await asked.app.cache.name("export", asked.actor.id, on.tags, *on.inputs)
-    if name is not None and matches(asked.headers, name.etag):
+    if matches(asked.headers, name.etag):
         return Response(status_code=304, headers=validators(name))
     pieces = render_stream(form, header, asked.app.transcripts.all_segments(transcript.id))
     return StreamingResponse(pieces, headers=validators(name))
