@@ -3,12 +3,13 @@
     python bench/cache.py [--seed N]
 
 Two web processes share a library of 40 recordings of fifty minutes. People (`harness/workload.py`) look at the list, search,
-open recordings as the page does, export some and rename a few: 1200 requests, 40 a second, in turn to both processes, while a
-worker transcribes one more recording and tells of its progress every second and of new words every four. Nobody sends
-validators, so that every request for something that is kept counts as one look. The same is replayed without a cache
-(CACHE__MAX_BYTES=0). On SQLite each process has its memory; on PostgreSQL, where a server answers (TEST_POSTGRES_URL), they share
-a Redis too, where there is a redis-server. After each rename both processes are asked at once whether they know: `stale` says how
-often one did not. Prints one JSON line with the lowest hit rate last. Takes about five minutes.
+open recordings as the page does, export some and rename a few, 40 requests a second, in turn to both processes. The first 1200
+fill the cache and are told apart (`cold`). During the next 1800, for about a third of the time, a worker transcribes one more
+recording and tells of its progress every second and of new words every four. Nobody sends validators, so that every request for
+something that is kept counts as one look. These 1800 are replayed without a cache, too (CACHE__MAX_BYTES=0). On SQLite each
+process has its memory; on PostgreSQL, where a server answers (TEST_POSTGRES_URL), they share a Redis too, where there is a
+redis-server. After each rename both processes are asked at once whether they know: `stale` says how often one did not. Prints
+one JSON line with the lowest hit rate last. Takes about seven minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,14 +37,15 @@ from harness.recordings import write_pieces
 from harness.report import percentile, progress, publish, require
 from harness.service import HOST, free_port
 from harness.shelf import vocabulary
-from harness.work import items, transcribe, upload
+from harness.work import items, transcribe, upload, wait_for_end
 from harness.workload import CACHES, Step, steps
 
 TARGET = 0.85
 RECORDINGS, SEGMENTS, QUERIES = 40, 600, 100
-REQUESTS, RATE, AT_A_TIME = 1200, 40.0, 16
-WINDOWS, WINDOW_SECONDS = 60, 4.0  # of the recording that is transcribed meanwhile
-SETTLE_SECONDS = 30.0  # in which every process has reported what it counted
+COLD, REQUESTS, RATE, AT_A_TIME = 1200, 1800, 40.0, 16
+WINDOWS, WINDOW_SECONDS = 4, 4.0  # of the recording that is transcribed meanwhile
+JOB_SECONDS = 60.0  # by then it is
+SETTLE_SECONDS, REPORT_SECONDS = 30.0, 7.0  # in which every process has reported what it counted; how often one does
 COUNT = re.compile(r'^videochat_cache_(hits|misses)_total\{cache="([^"]+)",level="([^"]+)"\} (\S+)$', re.MULTILINE)
 MIDDLE = range(20, 60)  # ranks of words that are searched for: the most frequent are no use
 NO_CACHE = {"CACHE__MAX_BYTES": "0"}
@@ -60,14 +62,26 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the cache counted, by its own metrics of all processes: hits by level, and looks."""
+    """What the cache counted, by its own metrics of all processes: hits by level, and looks, of each kept thing."""
 
-    hits: Mapping[str, int]
-    looks: int
+    hits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    looks: Counter[str] = field(default_factory=Counter)
 
     @property
     def rate(self) -> float:
-        return sum(self.hits.values()) / self.looks
+        return self.hits.total() / self.looks.total()
+
+    def __sub__(self, before: Counts) -> Counts:
+        return Counts(self.hits - before.hits, self.looks - before.looks)
+
+    def to_json(self) -> dict[str, object]:
+        by_level: Counter[str] = Counter()
+        by_cache: Counter[str] = Counter()
+        for (cache, level), number in self.hits.items():
+            by_level[level] += number
+            by_cache[cache] += number
+        rates = {cache: round(by_cache[cache] / number, 3) for cache, number in sorted(self.looks.items())}
+        return {"looks": self.looks.total(), "hits": dict(by_level), "rates": rates}
 
 
 def main() -> None:
@@ -79,7 +93,7 @@ def main() -> None:
 def measure(seed: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         tables = {kind: _on(kind, Path(name), seed) for kind in available()}
-    return {"requests": REQUESTS, "rate": RATE, "seed": seed, **tables, **summary(tables)}
+    return {"requests": [COLD, REQUESTS], "rate": RATE, "seed": seed, **tables, **summary(tables)}
 
 
 def summary(tables: Mapping[Kind, Mapping[str, object]]) -> dict[str, object]:
@@ -91,13 +105,15 @@ def summary(tables: Mapping[Kind, Mapping[str, object]]) -> dict[str, object]:
 
 def _on(kind: Kind, folder: Path, seed: int) -> dict[str, object]:
     shared = kind == "postgresql" and which("redis-server") is not None
-    with _redis(folder, wanted=shared) as settings:
-        replay, counts = _run(kind, folder / kind, seed, settings)
-    plain, _ = _run(kind, folder / f"{kind}-without", seed, NO_CACHE)
+    with _redis(folder, wanted=shared) as settings, _library(kind, folder / kind, settings) as (cluster, media):
+        cold = _measured(cluster, media, steps(seed + 1, RECORDINGS, QUERIES, COLD))[1]
+        replay, counts = _beside_a_job(cluster, media, seed)
+    with _library(kind, folder / f"{kind}-without", NO_CACHE) as (cluster, media):
+        plain, _ = _beside_a_job(cluster, media, seed)
     return {
         "levels": ["memory", *(["redis"] if shared else [])],
-        "looks": counts.looks,
-        "hits": dict(counts.hits),
+        "cold": {**cold.to_json(), "hit_rate": round(cold.rate, 4)},
+        **counts.to_json(),
         "ms": _times(replay),
         "ms_without": _times(plain),
         "stale": replay.stale,
@@ -121,8 +137,9 @@ def _redis(folder: Path, *, wanted: bool) -> Iterator[dict[str, str]]:
         server.wait()
 
 
-def _run(kind: Kind, folder: Path, seed: int, settings: Mapping[str, str]) -> tuple[Replay, Counts]:
-    """Fill a library, replay the requests while something is transcribed, and return what came of it."""
+@contextmanager
+def _library(kind: Kind, folder: Path, settings: Mapping[str, str]) -> Iterator[tuple[Cluster, list[str]]]:
+    """Run two web processes and a worker on a library, and give the ids of its recordings."""
     engine = windows_of_ten_seconds(WINDOW_SECONDS, at_a_time=1)
     with running_cluster(kind, folder, 0, {**engine, **settings}) as cluster:
         cluster.add_web()
@@ -131,13 +148,25 @@ def _run(kind: Kind, folder: Path, seed: int, settings: Mapping[str, str]) -> tu
         media = [one["id"] for one in items(cluster.client, "/api/media")]
         require(len(media) == RECORDINGS, f"there are {len(media)} recordings instead of {RECORDINGS}")
         cluster.have_workers(1)
-        job = transcribe(cluster.client, upload(cluster.client, write_pieces(cluster.folder / "long.wav", WINDOWS)))
-        before = _counts(cluster)
-        progress("replaying")
-        replay = asyncio.run(_replay(cluster, media, steps(seed, RECORDINGS, QUERIES, REQUESTS)))
-        state = cluster.client.get(f"/api/jobs/{job}").raise_for_status().json()
-        require(state["status"] == "running" and state["progress"] > 0, f"the transcription is {state['status']}")
-        return replay, _settled(cluster, before, replay.looks)
+        yield cluster, media
+
+
+def _beside_a_job(cluster: Cluster, media: Sequence[str], seed: int) -> tuple[Replay, Counts]:
+    """Replay the requests while a recording is transcribed in the first part of the time."""
+    recording = write_pieces(cluster.folder / "long.wav", WINDOWS)
+    job = transcribe(cluster.client, upload(cluster.client, recording))
+    measured = _measured(cluster, media, steps(seed, RECORDINGS, QUERIES, REQUESTS))
+    state = wait_for_end(cluster.client, job, JOB_SECONDS)
+    require(state["status"] == "completed", f"the transcription is {state['status']}")
+    return measured
+
+
+def _measured(cluster: Cluster, media: Sequence[str], wanted: Sequence[Step]) -> tuple[Replay, Counts]:
+    progress(f"replaying {len(wanted)} requests on {cluster.kind}")
+    before = _settled(cluster)
+    replay = asyncio.run(_replay(cluster, media, wanted))
+    counted = _settled(cluster, before.looks.total() + replay.looks) - before
+    return replay, counted
 
 
 async def _replay(cluster: Cluster, media: Sequence[str], wanted: Sequence[Step]) -> Replay:
@@ -178,25 +207,26 @@ async def _rename(client: httpx.AsyncClient, servers: Sequence[str], path: str, 
         found.looks += 1
 
 
-def _counts(cluster: Cluster) -> Counts:
-    text = cluster.client.get("/metrics").raise_for_status().text
-    hits: dict[str, int] = defaultdict(int)
-    looks = 0
-    for what, _, level, number in COUNT.findall(text):
-        if what == "hits":
-            hits[level] += int(float(number))
-        looks += int(float(number)) if level == "memory" else 0
-    return Counts(hits, looks)
-
-
-def _settled(cluster: Cluster, before: Counts, looks: int) -> Counts:
-    """Return what was counted in the meantime, once it is as much as was asked for. Raises InvalidMeasureError."""
+def _settled(cluster: Cluster, looks: int | None = None) -> Counts:
+    """Return what was counted, once that is so many looks (None: once it stands still). Raises InvalidMeasureError."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (counted := _counts(cluster).looks - before.looks) != looks:
-        require(time.monotonic() < deadline, f"{looks} answers were asked for, the cache counted {counted} looks")
-        time.sleep(0.5)
-    after = _counts(cluster)
-    return Counts({level: n - before.hits.get(level, 0) for level, n in after.hits.items()}, looks)
+    before, counted = None, _counts(cluster)
+    while counted.looks.total() != (before if looks is None else looks):
+        require(time.monotonic() < deadline, f"the cache counted {counted.looks.total()} looks instead of {looks}")
+        before = counted.looks.total()
+        time.sleep(REPORT_SECONDS if looks is None else 0.5)
+        counted = _counts(cluster)
+    return counted
+
+
+def _counts(cluster: Cluster) -> Counts:
+    found = Counts()
+    for what, cache, level, number in COUNT.findall(cluster.client.get("/metrics").raise_for_status().text):
+        if what == "hits":
+            found.hits[cache, level] += int(float(number))
+        if level == "memory":
+            found.looks[cache] += int(float(number))
+    return found
 
 
 def _times(replay: Replay) -> dict[str, dict[str, float]]:

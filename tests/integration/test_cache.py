@@ -66,10 +66,11 @@ async def named(cache: Cache, *tags: stamps.Tag, owner: str = OWNER, inputs: str
 
 
 async def tell(
-    database: Database, stream: str, kind: str = "segments", *, owner: str = OWNER, media: str = "med_1"
+    database: Database, stream: str, kind: str = "segments", *, owner: str = OWNER, action: str = "created"
 ) -> None:
+    data = {"action": action} if kind == "media" else {"media_id": "med_1"}
     async with database.write() as session:
-        await events.append(session, stream, kind, {"media_id": media}, owner=owner)
+        await events.append(session, stream, kind, data, owner=owner)
 
 
 def counts(metrics: Metrics, name: str) -> float:
@@ -139,6 +140,7 @@ async def test_what_is_wanted_is_made_anew_before_its_time_is_over(database: Dat
     ("stream", "kind", "changed"),
     [
         ("media:med_1", "media", {"library", "words", "recording"}),
+        ("media:med_1", "renamed", {"library", "words"}),
         ("job:job_1", "segments", {"library", "words", "recording"}),
         ("job:job_1", "end", {"library", "words", "recording"}),
         ("job:job_1", "job", {"library"}),
@@ -148,11 +150,14 @@ async def test_what_is_wanted_is_made_anew_before_its_time_is_over(database: Dat
 async def test_each_event_changes_what_it_tells_of(
     cache: Cache, elsewhere: Database, stream: str, kind: str, changed: set[str]
 ) -> None:
-    """How far a job is changes no words; what is said in an answer changes nothing; another recording is not concerned."""
+    """How far a job is changes no words, nor does a new name what was said; an answer and another recording are not concerned."""
     tags = {tag.kind: tag for tag in (library(OWNER), words(OWNER), recording("med_1"))}
     before = {kind: await named(cache, tag) for kind, tag in tags.items()}
     others = [await named(cache, tag) for tag in (recording("med_2"), words("you"), library("you"))]
-    await tell(elsewhere, stream, kind)
+    if kind == "renamed":
+        await tell(elsewhere, stream, "media", action=kind)
+    else:
+        await tell(elsewhere, stream, kind)
     assert {kind for kind, tag in tags.items() if await named(cache, tag) != before[kind]} == changed
     assert [await named(cache, tag) for tag in (recording("med_2"), words("you"), library("you"))] == others
 
@@ -220,7 +225,8 @@ async def test_another_owner_is_never_given_the_value(cache: Cache) -> None:
 async def test_names_are_the_same_in_every_process(cache: Cache, elsewhere: Database) -> None:
     """What one found out a while ago and another looks up now is one name, so that they share values and validators."""
     await tell(elsewhere, "job:job_1")
-    await tell(elsewhere, "media:med_1", "media")
+    await tell(elsewhere, "media:med_1", "media", action="deleted")
+    await tell(elsewhere, "media:med_1", "media", action="renamed")
     tags = (library(OWNER), words(OWNER), recording("med_1"))
     early = [await named(cache, tag) for tag in tags]
     await tell(elsewhere, "media:med_2", "media", owner="you")

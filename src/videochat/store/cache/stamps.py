@@ -25,6 +25,7 @@ from videochat.store.tables import EventRow, JobRow
 MOST_TAGS = 10_000
 PAGE = 500  # events that are looked through; after more than that everything counts as changed
 STATE = "job"  # the type of event that tells how a job is, which changes no words
+RENAMED = "renamed"  # what an event of a recording's new name says, which changes nothing else of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def words(owner: str) -> Tag:
 
 
 def recording(media_id: str) -> Tag:
-    """One recording with its transcripts, but not how its jobs are."""
+    """What was said in one recording, but neither its name nor how its jobs are."""
     return Tag("recording", media_id)
 
 
@@ -60,6 +61,7 @@ class _Change:
     owner: str
     type: str
     media_id: str | None
+    action: str | None
     at: datetime
 
     @property
@@ -72,6 +74,8 @@ class _Change:
             return ()
         if self.type == STATE:
             return (library(self.owner),)
+        if self.action == RENAMED:
+            return (library(self.owner), words(self.owner))
         media_id = identity if topic == "media" else self.media_id
         return (library(self.owner), words(self.owner), *([recording(media_id)] if media_id else []))
 
@@ -147,8 +151,8 @@ class Stamps:
         if self._seen is None:
             self._seen = await session.scalar(select(func.max(EventRow.id))) or 0
             return []
-        media_id = EventRow.data["media_id"].as_string()
-        columns = (EventRow.id, EventRow.stream, EventRow.owner, EventRow.type, media_id, EventRow.at)
+        told = (EventRow.data["media_id"].as_string(), EventRow.data["action"].as_string())
+        columns = (EventRow.id, EventRow.stream, EventRow.owner, EventRow.type, *told, EventRow.at)
         newer = select(*columns).where(EventRow.id > self._seen).order_by(EventRow.id).limit(PAGE)
         changes = [_Change(*row) for row in await session.execute(newer)]
         if not changes:
@@ -190,7 +194,8 @@ def _touching(tag: Tag) -> ColumnElement[bool]:
         case "recording":
             jobs = select("job:" + JobRow.id).where(JobRow.media_id == tag.id)
             told = EventRow.stream.in_(jobs) & not_(EventRow.type == STATE)
-            return or_(EventRow.stream == f"media:{tag.id}", told)
+            renamed = func.coalesce(EventRow.data["action"].as_string(), "") == RENAMED
+            return or_((EventRow.stream == f"media:{tag.id}") & not_(renamed), told)
     return false()
 
 
