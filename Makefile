@@ -61,7 +61,7 @@ check: $(READY)
 		else echo "no npm: the page's own checks are left out"; fi
 
 # Those that kill, fill, wait and repeat take half an hour together.
-LONG := events first_text kill memory raw thousand workers
+LONG := cache events first_text kill memory raw thousand workers
 LONG_MEASURES := $(LONG:%=bench/%.py)
 MEASURES := $(filter-out $(LONG_MEASURES),$(wildcard bench/*.py))
 

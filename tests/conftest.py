@@ -1,4 +1,4 @@
-"""What every test may use: a migrated database of each kind, and a bucket of an S3 store."""
+"""What every test may use: a migrated database of each kind, a bucket of an S3 store, and a Redis of its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import structlog
 from sqlalchemy.engine import make_url
 
+from redis_server import PROGRAM, RedisServer
 from s3 import KEYS, Bucket, serve_s3
 from videochat.ops.logfile import LogFile
 from videochat.store.migrate import migrate
@@ -83,6 +84,17 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     return Bucket.create(s3_endpoint)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Give an empty Redis that only this test knows."""
+    if PROGRAM is None:
+        skip_unless_ci("no redis-server on the PATH")
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

@@ -65,6 +65,31 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Tokens", "short", ((_rate("videochat_provider_tokens_total", "kind"), "{{kind}}"),)),
         Panel("Notifications", "short", ((_rate("videochat_notifications_total", "kind, outcome"), "{{kind}} {{outcome}}"),)),
     ),
+    "Cache": (
+        Panel(
+            "Looks that found something",
+            "percentunit",
+            (
+                (
+                    f"sum by (level) (rate(videochat_cache_hits_total{SPAN})) / (sum by (level) "
+                    f"(rate(videochat_cache_hits_total{SPAN})) + sum by (level) (rate(videochat_cache_misses_total{SPAN})))",
+                    "{{level}}",
+                ),
+            ),
+        ),
+        Panel("Forgotten", "short", ((_rate("videochat_cache_evictions_total", "reason"), "{{reason}}"),)),
+        Panel("Kept in memory", "bytes", (("sum by (cache) (videochat_cache_bytes)", "{{cache}}"),)),
+        Panel("Entries", "short", (("sum by (cache) (videochat_cache_entries)", "{{cache}}"),)),
+        Panel("Processes that do without a level", "short", (("videochat_cache_away", "{{level}}"),)),
+        Panel(
+            "Levels that failed",
+            "short",
+            (
+                (_rate("videochat_cache_failures_total", "level, how"), "{{level}} {{how}}"),
+                (_rate("videochat_cache_unwritten_total", "level"), "{{level}} did not take"),
+            ),
+        ),
+    ),
     "Machines and processes": (
         Panel("Machines", "percentunit", (("videochat_machine", "{{host}} {{resource}}"),)),
         Panel("Space that may be written", "bytes", (("videochat_disk_free_bytes", "{{host}}"),)),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
@@ -41,6 +42,9 @@ from videochat.passages.service import PassageService
 from videochat.settings import Settings
 from videochat.store.alarms import Alarms
 from videochat.store.blob import Blobs
+from videochat.store.cache.cache import Cache
+from videochat.store.cache.level import Level
+from videochat.store.cache.memory import MemoryLevel
 from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.keeper import Read, SettingsKeeper
@@ -65,6 +69,7 @@ class App:
     blobs: Blobs
     space: Space
     feed: EventFeed
+    cache: Cache
     metrics: Metrics
     tracer: Tracer
     reporter: Reporter
@@ -147,7 +152,8 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
         for part in (
-            app.tracer, app.messenger, app.feed, app.identities, app.media, app.host, app.answers, app.keeper, app.reporter,
+            app.tracer, app.messenger, app.feed, app.cache, app.identities, app.media, app.host, app.answers, app.keeper,
+            app.reporter,
         ):  # fmt: skip
             stack.push_async_callback(part.close)
         yield app
@@ -177,6 +183,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         database=database,
         blobs=blobs,
         feed=feed,
+        cache=open_cache(settings, database, metrics),
         metrics=metrics,
         tracer=tracer,
         alarms=alarms,
@@ -227,6 +234,21 @@ def _take_up(app: App, before: Settings, now: Settings) -> None:
         app.answers.use(load_provider(now.provider, now.ai), now.ai)
     app.media.limit(Limits.of(now))
     logging.take_up(now)
+
+
+def open_cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
+    """Return the cache with its levels. Raises ConfigurationError."""
+    wanted = settings.cache
+    memory = MemoryLevel(wanted.max_bytes, wanted.max_entries, metrics)
+    url = wanted.url.get_secret_value() if wanted.url is not None else "memory"
+    shared = None if url.partition(":")[0] == "memory" else _open_redis(url, metrics, wanted.ttl_seconds)
+    return Cache(database, memory, shared, metrics, wanted.ttl_seconds)
+
+
+def _open_redis(url: str, metrics: Metrics, longest: float) -> Level:
+    # Its library takes a third of a second to load, which who has no Redis need not wait for.
+    level: Level = import_module("videochat.store.cache.redis").RedisLevel(url, metrics, longest)
+    return level
 
 
 def open_blobs(url: str, workplace: Workplace) -> Blobs:

@@ -66,6 +66,24 @@ class StorageSettings(Section):
     )
 
 
+class CacheSettings(Section):
+    url: SecretStr | None = Field(
+        None,
+        description="redis://:password@host:6379/0 or rediss://…, for a Redis that processes share beside the memory of each. "
+        "Default: memory alone.",
+    )
+    max_bytes: int = Field(
+        64 * MIB, ge=0, description="Memory that one process uses for answers it may be asked for again, in bytes."
+    )
+    max_entries: int = Field(10_000, ge=0, description="Answers that one process keeps at most.")
+    ttl_seconds: float = Field(
+        600.0,
+        gt=0,
+        le=86400,
+        description="Longest time that an answer is kept; it is forgotten earlier when it changes.",
+    )
+
+
 class MediaSettings(Section):
     max_duration_hours: float = Field(24.0, gt=0, description="Longest recording that is decoded, in hours.")
     max_decode_seconds: float = Field(

@@ -30,6 +30,7 @@ from videochat.sections import (
     AiSettings,
     AlertSettings,
     AuthSettings,
+    CacheSettings,
     DatabaseSettings,
     JobSettings,
     LimitSettings,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
+    cache: CacheSettings = CacheSettings()
     media: MediaSettings = MediaSettings()
     stt: SttSettings = SttSettings()
     ai: AiSettings = AiSettings()

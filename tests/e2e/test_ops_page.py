@@ -24,6 +24,9 @@ def test_the_dashboard_draws_what_the_service_counts(page: Page, serve: Callable
     # The second of two moments, fifteen seconds apart, is the first that has rates.
     expect(traffic.get_by_role("img")).to_have_attribute("aria-label", re.compile(r"Requests: \d"), timeout=LONG)
     expect(page.get_by_test_id("chart-machines")).to_contain_text("Memory")
+    expect(page.get_by_test_id("chart-cache").get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile("^Cache hits: Memory: ")
+    )
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(value => value !== 0)"
     assert traffic.locator("canvas").evaluate(drawn)
     page.get_by_test_id("language-toggle").click()

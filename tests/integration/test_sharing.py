@@ -143,6 +143,7 @@ async def test_events_reach_their_owner_only(place: Place) -> None:
 
 async def test_what_is_shared_is_read_and_no_more(place: Place) -> None:
     """Ben reads, plays, searches and asks what Anna shares; he changes nothing, and passes nothing on."""
+    assert (await place.ben.get("/api/search?q=saffron")).json()["items"] == []
     shared = await place.anna.post("/api/media/med_written/grants", json={"name": "ben"})
     assert (shared.status_code, shared.json()["name"]) == (201, "Ben")
     found = (await place.ben.get("/api/media?shared=true")).json()["items"]
@@ -151,6 +152,9 @@ async def test_what_is_shared_is_read_and_no_more(place: Place) -> None:
     transcript = (await place.ben.get("/api/media/med_written/transcript")).json()
     assert transcript["segments"][0]["text"] == WORDS[0]
     assert (await place.ben.get("/api/search?q=saffron")).json()["items"][0]["media"] == "med_written"
+    await place.anna.patch("/api/media/med_written", json={"name": "Saffron"})
+    for path in ("/api/search?q=saffron", "/api/search?q=saffron&media=med_written"):
+        assert (await place.ben.get(path)).json()["items"][0]["name"] == "Saffron"
     asked = (await place.ben.post("/api/answers", json={"question": "What does the recipe need?"})).json()
     assert "saffron" in (await place.ben.get(f"/api/answers/{asked['id']}/events")).text
     assert code(await place.ben.patch("/api/media/med_written", json={"name": "mine"}))[0] == 404

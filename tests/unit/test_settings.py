@@ -33,8 +33,9 @@ def refused() -> str:
         ("STT__ENGNE", "There is no setting STT__ENGNE (environment); did you mean STT__ENGINE?"),
         ("server__prot", "There is no setting SERVER__PROT (environment); did you mean SERVER__PORT?"),
         (
-            "STORAGE__QQQQQQ",
-            "There is no setting STORAGE__QQQQQQ (environment); there are STORAGE__URL, STORAGE__RESERVE_BYTES.",
+            "MEDIA__QQQQQQ",
+            "There is no setting MEDIA__QQQQQQ (environment); there are MEDIA__MAX_DURATION_HOURS, "
+            "MEDIA__MAX_DECODE_SECONDS.",
         ),
     ],
 )

@@ -134,7 +134,7 @@ async def _by_session(session: AsyncSession, key: str, now: datetime) -> Found:
     if found is None:
         return None, None
     opened, user = found
-    actor = Actor(user.id, MAY[user.role])
+    actor = Actor(user.id, MAY[user.role], sharers=await repository.sharers(session, user.id))
     return Identity(actor, user.name, user.role, "session", opened.id, opened.expires_at), opened.seen_at
 
 
@@ -146,7 +146,7 @@ async def _by_key(session: AsyncSession, key: str, now: datetime) -> Found:
     if user is None and made.user_id != LOCAL.id:
         return None, None
     may: frozenset[Permission] = PERMISSIONS if user is None else MAY[user.role]
-    actor = Actor(made.user_id, may & made.scopes)
+    actor = Actor(made.user_id, may & made.scopes, sharers=await repository.sharers(session, made.user_id))
     role: Role = "admin" if user is None else user.role
     name = made.name if user is None else user.name
     return Identity(actor, name, role, "key", made.id, made.expires_at), made.used_at

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.access.user import Key, Role, Session, User
 from videochat.store import events
-from videochat.store.access_tables import AttemptRow, AuditRow, KeyRow, LinkRow, SessionRow, UsageRow, UserRow
+from videochat.store.access_tables import AttemptRow, AuditRow, GrantRow, KeyRow, LinkRow, SessionRow, UsageRow, UserRow
 from videochat.store.overrides import NOBODY
 from videochat.store.tables import EventRow, MediaRow, ShareRow
 from videochat.store.upsert import upsert
@@ -158,6 +158,12 @@ async def remove_key(session: AsyncSession, key_id: str, user_id: str | None) ->
     gone = cast("CursorResult[Any]", await session.execute(query)).rowcount == 1
     await tell(session)
     return gone
+
+
+async def sharers(session: AsyncSession, user_id: str) -> frozenset[str]:
+    """Return the owners who let somebody read something."""
+    query = select(MediaRow.owner).join(GrantRow, GrantRow.media_id == MediaRow.id).where(GrantRow.user_id == user_id)
+    return frozenset(await session.scalars(query.distinct()))
 
 
 async def lent_with(session: AsyncSession, link_hash: str, now: datetime) -> tuple[str, str, datetime] | None:

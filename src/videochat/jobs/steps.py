@@ -64,14 +64,14 @@ class RecordingSteps:
             chosen = await self._resolve(Parameters.of(job))
             media = await self._medium(job)
             async with self.database.write() as session:
-                await control.held(session, run)
+                held = await control.held(session, run)
                 await self.transcripts.open(
                     session, job.id, media_id=job.media_id,
                     engine=chosen.engine, model=chosen.model, language=chosen.language, basic=chosen.basic,
                 )  # fmt: skip
                 published = await self.transcripts.windows(session, job.id)
                 await repository.forget_hearing(session, job.id, first=published)
-                await repository.change(session, job.id, audio_seconds=media.duration, rate=None, rated_at=None)
+                await control.change(session, held, audio_seconds=media.duration, rate=None, rated_at=None)
             first = window_key(self._plan(media, job), 0, chosen, chosen.options(Parameters.of(job).stt))
             if await self.transcripts.recognised(first) is None:
                 self.transcripts.expect(chosen)  # it loads while the recording is being decoded
@@ -100,9 +100,9 @@ class RecordingSteps:
             assert audio is not None, "the report comes with the last window"
             async with self.database.write() as session:
                 held = await control.held(session, run)
-                await repository.change(session, held.id, windows=count, audio_seconds=audio.duration)
                 if await self.transcripts.windows(session, held.id) == count:
                     await self._queue(session, held, Task.of(run, "finish"))
+                await control.change(session, held, windows=count, audio_seconds=audio.duration)
 
     async def transcribe(self, run: Run, n: int) -> None:
         await self._wait_for_room(run)

@@ -50,6 +50,8 @@ class Sharing:
             if len(await repository.grants(session, media_id)) >= MOST_GRANTS:
                 raise ConflictError(f"{MOST_GRANTS} accounts read this already.")
             await repository.grant(session, media_id, user.id, datetime.now(UTC))
+            await accounts.tell(session)
+        self._changed()
         log.info("media.granted", media=media_id, user=user.id)
         return user
 

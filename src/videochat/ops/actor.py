@@ -13,12 +13,13 @@ PERMISSIONS: frozenset[Permission] = frozenset(get_args(Permission))
 class Actor:
     """A person or program on whose behalf something is done, and what it may do.
 
-    `lent` are ids of media that a link gives to whoever has it.
+    `lent` are ids of media that a link gives to whoever has it, `sharers` the owners who let this actor read something.
     """
 
     id: str
     permissions: frozenset[Permission] = PERMISSIONS
     lent: frozenset[str] = frozenset()
+    sharers: frozenset[str] = frozenset()
 
 
 LOCAL = Actor("local")

@@ -51,6 +51,7 @@ USES = {
     "waiting": 'videochat_tasks{state="waiting"}',
     "running": 'videochat_tasks{state="running"}',
     "workers": "videochat_workers",
+    "cache_away": "videochat_cache_away",
 }
 LATENCY = "videochat_http_request_seconds_bucket"
 

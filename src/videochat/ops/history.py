@@ -10,6 +10,7 @@ from videochat.ops.metrics import SECONDS, Numbers, Totals
 
 MOST_POINTS = 240  # in one series: as many as a chart is wide
 Point = Mapping[str, Any]
+FIRST_LEVEL = "memory"  # of the cache
 
 # What a point holds of the totals: name, family, and the label whose values are kept apart (None: the sum).
 COUNTS = (
@@ -35,6 +36,8 @@ def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
         "provider_latency": _summed(totals.get("videochat_provider_request_seconds", {}).values()),
         "streams": _sum(totals.get("videochat_http_streams", {}).values()),
         "uploads": _sum(totals.get("videochat_uploads", {}).values()),
+        "cache": _cache(totals),
+        "cache_away": _sum(totals.get("videochat_cache_away", {}).values()),
         **work,
     }
     for name, family, label in COUNTS:
@@ -49,6 +52,16 @@ def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
     for (host, resource), (share,) in totals.get("videochat_machine", {}).items():
         machines.setdefault(host, {})[resource] = round(share, 3)
     return {**point, "machines": machines}
+
+
+def _cache(totals: Totals) -> dict[str, float]:
+    """Return how many values were looked for, and how many each level had; the level in memory is asked first."""
+    counts = {"lookups": 0.0}
+    for (_, level), (hits,) in totals.get("videochat_cache_hits", {}).items():
+        counts[level] = counts.get(level, 0.0) + hits
+    missed = totals.get("videochat_cache_misses", {}).items()
+    counts["lookups"] = counts.get(FIRST_LEVEL, 0.0) + sum(n for (_, level), (n,) in missed if level == FIRST_LEVEL)
+    return counts
 
 
 FINE = frozenset({"ok", "left"})  # outcomes of a request to a provider that are no errors
@@ -71,6 +84,9 @@ def _between(began: int, before: Point, ended: int, after: Point) -> dict[str, A
     buckets = grown(before["latency"], after["latency"])
     written = grown(before["provider_latency"], after["provider_latency"])
     asked = _grown_each(before["provider"], after["provider"])
+    cache = after.get("cache", {})  # the version before did not count it
+    cache = _grown_each(before.get("cache", cache), cache)
+    lookups = cache.pop("lookups", 0.0)
     return {
         "at": ended,
         "requests_per_second": rate("requests"),
@@ -84,6 +100,9 @@ def _between(began: int, before: Point, ended: int, after: Point) -> dict[str, A
         "upload_bytes_per_second": rate("uploaded"),
         "audio_seconds_per_second": rate("audio"),
         "windows_per_second": rate("windows"),
+        "cache_hits": cache,
+        "cache_lookups": lookups,
+        "cache_hit_rate": round(min(1.0, sum(cache.values()) / lookups), 4) if lookups else None,
         **{name: _grown_each(before[name], after[name]) for name in ("jobs", "answers", "tokens")},
         **{name: after[name] for name in ("streams", "uploads", "waiting", "running", "workers", "machines")},
     }

@@ -90,6 +90,7 @@ class Metrics:
         self.notifications = self._counter(
             "notifications", "Messages about alerts, sent or failed after all tries.", "kind", "outcome"
         )
+        self._count_caches()
         self.process_memory = self._gauge("process_memory_bytes", "Memory of a process with its children.", "process")
         self.process_cpu = self._counter("process_cpu_used_seconds", "Processor time of a process.", "process")
         self.process_handles = self._gauge("process_handles", "Files and sockets that a process has open.", "process")
@@ -100,6 +101,21 @@ class Metrics:
         self.workers = self._gauge("workers", "Workers that live.")
         self.tasks = self._gauge("tasks", "Tasks in the queues: waiting or running.", "state")
         self.disk_free = self._gauge("disk_free_bytes", "Space that may still be written.", "host")
+
+    def _count_caches(self) -> None:
+        of_level = ("cache", "level")
+        self.cache_hits = self._counter("cache_hits", "Values that were found.", *of_level)
+        self.cache_misses = self._counter("cache_misses", "Values that were looked for and not found.", *of_level)
+        self.cache_evictions = self._counter(
+            "cache_evictions", "Values forgotten: room was short (full), expired, or changed.", *of_level, "reason"
+        )
+        self.cache_unwritten = self._counter("cache_unwritten", "Values that a level did not take.", *of_level)
+        self.cache_bytes = self._gauge("cache_bytes", "Size of what is kept in memory.", *of_level)
+        self.cache_entries = self._gauge("cache_entries", "Number of values that are kept in memory.", *of_level)
+        self.cache_failures = self._counter(
+            "cache_failures", "Requests to a level that came to nothing: away or refused.", "level", "how"
+        )
+        self.cache_away = self._gauge("cache_away", "Processes that do without this level.", "level")
 
     def totals(self) -> Totals:
         """Return everything as it is now."""

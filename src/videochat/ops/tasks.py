@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 AGAIN_SECONDS = 3.0  # longer than cleaning up takes: another cancel would interrupt it
 
 
-async def cancelled(*tasks: asyncio.Task[None]) -> None:
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks and return when they have ended, whatever they end with.
 
     A task that is being cancelled is left to clean up. It may only look so: an `asyncio.timeout` that has just run out cancels

@@ -276,6 +276,11 @@ class MomentOut(Body):
     upload_bytes_per_second: float
     audio_seconds_per_second: float = Field(description="Audio transcribed, by all workers together.")
     windows_per_second: float
+    cache_hits: dict[str, float] = Field(
+        description="Answers that were found ready since the moment before, by level: memory, redis."
+    )
+    cache_lookups: float = Field(description="Answers that were looked for since the moment before.")
+    cache_hit_rate: float | None = Field(description="The share that was found, 0 to 1; null when none was looked for.")
     jobs: dict[str, float] = Field(description="Jobs that ended since the moment before, by status.")
     answers: dict[str, float]
     tokens: dict[str, float]

@@ -151,13 +151,17 @@ class Gate:
             return False
         except VideoChatError:  # nobody can say now; the database will be back
             return True
-        return now is not None and now.actor == before.actor
+        return now is not None and _rights(now) == _rights(before)
 
     async def _note(self, scope: Scope, status: int) -> None:
         identity: Identity | None = scope[IDENTITY]
         route = getattr(scope.get("route"), "path", "unknown")
         who = identity.actor.id if identity else "stranger"
         await self._service.audit.note(who, f"{scope['method']} {route}", scope["path"], str(status), _address(scope))
+
+
+def _rights(identity: Identity) -> tuple[object, ...]:
+    return identity.actor.id, identity.actor.permissions, identity.actor.lent
 
 
 def _require(rule: Rule, identity: Identity | None) -> None:

@@ -46,6 +46,7 @@ def install(api: FastAPI) -> None:
         if api.openapi_schema is None:
             schema = get_openapi(title=api.title, version=api.version, summary=api.summary, routes=api.routes)
             _describe_errors(schema)
+            _describe_validators(schema)
             api.openapi_schema = schema
         return api.openapi_schema
 
@@ -60,3 +61,11 @@ def _describe_errors(schema: dict[str, Any]) -> None:
             responses.pop("422", None)  # one of the errors like the others, and a problem like them
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)
+
+
+def _describe_validators(schema: dict[str, Any]) -> None:
+    """All JSON that is read has an ETag, which a client may send back."""
+    for methods in schema["paths"].values():
+        responses = methods.get("get", {}).get("responses", {})
+        if "application/json" in responses.get("200", {}).get("content", {}):
+            responses["304"] = {"description": "The client has this already (If-None-Match)."}

@@ -13,6 +13,7 @@ from videochat import __version__
 from videochat.app import App
 from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
+from videochat.web.cached import Validators
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
 from videochat.web.gate import Gate
 from videochat.web.routes import (
@@ -71,12 +72,13 @@ def create_api(app: App) -> FastAPI:
 def _install_edge(api: FastAPI, app: App) -> None:
     """Put what happens to every request around the routes; the last added is the outermost."""
     server = app.settings.server
+    api.add_middleware(Validators)
     api.add_middleware(HeadAnswers)
     api.add_middleware(Gate, service=app)
     if server.cors_origins:
         api.add_middleware(
             CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"],
-            expose_headers=[media.ALREADY_KNOWN, transcripts.NOTE],
+            expose_headers=["ETag", media.ALREADY_KNOWN, transcripts.NOTE],
         )  # fmt: skip
     public = [urlsplit(server.public_url).hostname or ""] if server.public_url else []
     hosts = [*server.allowed_hosts, *public, server.host]

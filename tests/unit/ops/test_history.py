@@ -50,6 +50,37 @@ def test_providers_are_seen_with_their_errors_and_times() -> None:
     assert (first["provider_requests_per_second"], first["provider_p50"]) == (0.0, None)
 
 
+def looked(metrics: Metrics, *, memory: int, redis: int, nowhere: int) -> dict[str, Any]:
+    """Let one process look for values that lay in memory, only in the Redis, or nowhere."""
+    metrics.cache_hits.labels("search", "memory").inc(memory)
+    metrics.cache_misses.labels("search", "memory").inc(redis + nowhere)
+    metrics.cache_hits.labels("search", "redis").inc(redis)
+    metrics.cache_misses.labels("search", "redis").inc(nowhere)
+    return point_of(metrics.totals(), {"waiting": 0, "running": 0, "workers": 0})
+
+
+def test_the_cache_is_told_by_level_and_as_a_share() -> None:
+    """What the Redis had was missed in memory first, and is one look all the same; without a look there is no share."""
+    metrics = Metrics()
+    points = [looked(metrics, memory=6 * n, redis=3 * n, nowhere=n) for n in (1, 1, 0)]
+    first, second = series([(1000 + 15 * n, one) for n, one in enumerate(points)])
+    assert (first["cache_lookups"], first["cache_hits"], first["cache_hit_rate"]) == (
+        10,
+        {"memory": 6, "redis": 3},
+        0.9,
+    )
+    assert (second["cache_lookups"], second["cache_hit_rate"]) == (0, None)
+
+
+def test_a_point_of_the_version_before_knows_no_cache() -> None:
+    """After an update the first moment says nothing of it, instead of everything since the start."""
+    old = {name: value for name, value in point(1).items() if not name.startswith("cache")}
+    now = looked(Metrics(), memory=50, redis=0, nowhere=50)
+    (first,) = series([(1000, old), (1015, now)])
+    assert (first["cache_lookups"], first["cache_hit_rate"]) == (0, None)
+    assert series([(1000, old), (1015, old)])[0]["cache_hits"] == {}
+
+
 def test_a_day_fits_into_a_chart_and_ends_now() -> None:
     """However many points there are, no more are shown than a chart is wide; the newest is among them."""
     points = [(15 * n, point(n)) for n in range(600)]

@@ -153,6 +153,9 @@ export interface Moment {
   upload_bytes_per_second: number;
   audio_seconds_per_second: number;
   windows_per_second: number;
+  cache_hits: Record<string, number>;
+  cache_lookups: number;
+  cache_hit_rate: number | null;
   jobs: Record<string, number>;
   answers: Record<string, number>;
   tokens: Record<string, number>;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Moment } from "../api/types";
-import { line, machineLines, milliseconds, percent, short, total } from "./series";
+import { cacheLines, hitRate, line, machineLines, milliseconds, percent, short, total } from "./series";
 
 const moment = (at: number, change: Partial<Moment> = {}): Moment => ({
   at,
@@ -15,6 +15,9 @@ const moment = (at: number, change: Partial<Moment> = {}): Moment => ({
   upload_bytes_per_second: 0,
   audio_seconds_per_second: 0,
   windows_per_second: 0,
+  cache_hits: {},
+  cache_lookups: 0,
+  cache_hit_rate: null,
   jobs: {},
   answers: {},
   tokens: {},
@@ -48,6 +51,21 @@ it("adds up what was counted", () => {
   const moments = [moment(1, { jobs: { completed: 2, failed: 1 } }), moment(2, { jobs: { completed: 3 } })];
   expect(total(moments, (one) => one.jobs, "completed")).toBe(5);
   expect(total(moments, (one) => one.jobs, "failed", "cancelled")).toBe(1);
+});
+
+it("tells what each level of the cache found, one above the other", () => {
+  const name = (level: string) => level;
+  const moments = [
+    moment(1, { cache_lookups: 4, cache_hits: { memory: 2 }, cache_hit_rate: 0.5 }),
+    moment(2, { cache_lookups: 4, cache_hits: { memory: 1, redis: 2 }, cache_hit_rate: 0.75 }),
+    moment(3),
+  ];
+  expect(cacheLines(moments, name).map((each) => [each.label, each.points.map((point) => point.y)])).toEqual([
+    ["memory", [50, 25, null]],
+    ["redis", [0, 50, null]],
+  ]);
+  expect(hitRate(moments)).toBe(5 / 8);
+  expect(hitRate([moment(1)])).toBeUndefined();
 });
 
 it("shortens numbers and knows no number", () => {

@@ -26,6 +26,21 @@ export function machineLines(moments: readonly Moment[], name: (host: string, re
   );
 }
 
+/** One line for each level of the cache that found anything: the share, in percent, of what was looked for. */
+export function cacheLines(moments: readonly Moment[], name: (level: string) => string): Line[] {
+  const levels = new Set(["memory", ...moments.flatMap((moment) => Object.keys(moment.cache_hits))]);
+  return [...levels].sort().map((level) =>
+    line(name(level), moments, (one) => (one.cache_lookups > 0 ? percent((one.cache_hits[level] ?? 0) / one.cache_lookups) : null)),
+  );
+}
+
+/** The share of all that was looked for that was found ready, nothing where nothing was looked for. */
+export function hitRate(moments: readonly Moment[]): number | undefined {
+  const looked = moments.reduce((sum, one) => sum + one.cache_lookups, 0);
+  const found = moments.reduce((sum, one) => sum + Object.values(one.cache_hits).reduce((part, n) => part + n, 0), 0);
+  return looked > 0 ? found / looked : undefined;
+}
+
 export const percent = (share: number | undefined): number | undefined => (share === undefined ? undefined : Math.round(share * 1000) / 10);
 export const milliseconds = (seconds: number | null): number | null => (seconds === null ? null : Math.round(seconds * 10_000) / 10);
 

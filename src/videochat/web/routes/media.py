@@ -15,7 +15,9 @@ from videochat.jobs.job import Job
 from videochat.jobs.parameters import Parameters, freeze
 from videochat.media.media import Media, file_name
 from videochat.ops.actor import Actor
+from videochat.store.cache.stamps import library, recording
 from videochat.web.bodies import ListOut, MediaChange, MediaOut, WaveformOut
+from videochat.web.cached import JSON, Basis, TheAsked, as_json, cached
 from videochat.web.dependencies import TheActor, TheApp
 from videochat.web.edge import ASKED_FOR_HEAD
 from videochat.web.multipart import read_file_part
@@ -25,6 +27,7 @@ from videochat.web.ranges import ByteRange, UnsatisfiableError, parse_range
 router = APIRouter(prefix="/api/media", tags=["media"])
 
 ALREADY_KNOWN = "X-Already-Known"
+NOT_DECODED = "The recording is not decoded yet."
 
 # What a browser plays; anything else is only ever downloaded, never shown as a page of ours.
 PLAYABLE = ("video/", "audio/")
@@ -113,15 +116,26 @@ def _content_length(request: Request) -> int | None:
 
 @router.get("", response_model=ListOut[MediaOut])
 async def list_media(
-    app: TheApp,
-    actor: TheActor,
+    asked: TheAsked,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     shared: Annotated[bool, Query(description="Instead of one's own, those that others let one read.")] = False,
-) -> dict[str, object]:
+) -> Response:
     """Return the media, newest first."""
+    if shared:  # changes with what others do, and is asked for rarely
+        return Response(await _page(asked.app, asked.actor, cursor, limit, shared=True), media_type=JSON)
+    return await _listed(asked, cursor, limit)
+
+
+@cached("media", lambda actor, cursor, limit: Basis([library(actor.id)], [cursor, limit]))
+async def _listed(app: App, actor: Actor, cursor: str | None, limit: int) -> bytes:
+    return await _page(app, actor, cursor, limit, shared=False)
+
+
+async def _page(app: App, actor: Actor, cursor: str | None, limit: int, *, shared: bool) -> bytes:
     page = await app.jobs.library(actor, cursor=cursor, limit=limit, shared=shared)
-    return {"items": [media_json(media, job, actor) for media, job in page.items], "next": page.next}
+    items = [media_json(media, job, actor) for media, job in page.items]
+    return as_json(ListOut[MediaOut].model_validate({"items": items, "next": page.next}))
 
 
 async def _with_job(app: App, actor: Actor, media: Media) -> dict[str, object]:
@@ -152,14 +166,22 @@ async def delete_media(app: TheApp, actor: TheActor, media_id: str) -> None:
 
 
 @router.get("/{media_id}/waveform", response_model=WaveformOut)
-async def waveform(app: TheApp, actor: TheActor, media_id: str) -> dict[str, object]:
+async def waveform(asked: TheAsked, media_id: str) -> Response:
     """Return the loudness over the whole recording as numbers from 0 to 1; 404 until it is decoded."""
-    media = await app.media.get(actor, media_id)
+    app = asked.app
+    media = await app.media.get(asked.actor, media_id)
     job = (await app.jobs.newest([media.id])).get(media.id)
-    audio = await app.media.audio(app.media.plan(media, *Parameters.of(job).windows)) if job else None
+    if job is None:
+        raise NotFoundError(NOT_DECODED)
+    return await _peaks(asked, media.id, app.media.plan(media, *Parameters.of(job).windows))
+
+
+@cached("waveform", lambda _, media_id, plan: Basis([recording(media_id)], [plan]))
+async def _peaks(app: App, _actor: Actor, media_id: str, plan: str) -> bytes:  # noqa: ARG001  # part of the basis
+    audio = await app.media.audio(plan)
     if audio is None:
-        raise NotFoundError("The recording is not decoded yet.")
-    return {"peaks": list(audio.peaks), "duration": audio.duration}
+        raise NotFoundError(NOT_DECODED)
+    return as_json(WaveformOut(peaks=list(audio.peaks), duration=audio.duration))
 
 
 @router.get("/{media_id}/content", response_class=StreamingResponse, responses=CONTENT_RESPONSES)

@@ -13,22 +13,26 @@ from videochat.app import App
 from videochat.errors import InvalidError, NotFoundError, UnsupportedError
 from videochat.jobs.parameters import freeze
 from videochat.media.media import Media, file_name
+from videochat.ops.actor import Actor
+from videochat.store.cache.stamps import recording
 from videochat.transcripts.formats import FORMATS, Header, render_stream
 from videochat.transcripts.segment import Transcript
 from videochat.web.bodies import JobOut, TranscriptionIn, TranscriptOut
+from videochat.web.cached import Asked, Basis, Input, TheAsked, as_json, cached, matches, validators
 from videochat.web.dependencies import TheActor, TheApp
 from videochat.web.openapi import text_response
 
 router = APIRouter(prefix="/api/media/{media_id}", tags=["transcripts"])
 
 NOTE = "X-Transcript-Note"
+# A longer one is sent while it is being read, so that nobody holds all of it: about twelve hours.
+MOST_KEPT_SEGMENTS = 10_000
 FileFormat = Annotated[str | None, Query(description=f"One of {', '.join(FORMATS)}.")]
 
 
 @router.get("/transcript", response_model=TranscriptOut, response_model_exclude_unset=True)
 async def get_transcript(
-    app: TheApp,
-    actor: TheActor,
+    asked: TheAsked,
     media_id: str,
     cursor: str | None = None,
     since: Annotated[int, Query(ge=0, description="Only segments numbered from here on.")] = 0,
@@ -40,20 +44,39 @@ async def get_transcript(
     A file comes with the header `X-Transcript-Note`, which says who made the words and whether these are all: text and SRT
     have no place for it.
     """
-    media = await app.media.get(actor, media_id)
-    transcript = await app.transcripts.newest(actor, media_id)
+    media, transcript = await _newest(asked, media_id)
     if format is not None:
-        return _file(app, media, transcript, format)
+        return await _file(asked, media, transcript, format)
     if transcript is None:
         return {**_header(None), "segments": [], "next": None, "health": None}
     after = since - 1 if cursor is None else _position(cursor)
+    return await _page(asked, transcript, after, limit)
+
+
+async def _newest(asked: Asked, media_id: str) -> tuple[Media, Transcript | None]:
+    media = await asked.app.media.get(asked.actor, media_id)
+    return media, await asked.app.transcripts.newest(asked.actor, media_id)
+
+
+def _state(transcript: Transcript) -> list[Input]:
+    """Return what changes with each window and when a transcript ends, which is not announced at once in every case."""
+    t = transcript
+    return [t.id, t.status, t.windows, t.segments]
+
+
+@cached(
+    "transcript",
+    lambda _, transcript, after, limit: Basis([recording(transcript.media_id)], [*_state(transcript), after, limit]),
+)
+async def _page(app: App, _actor: Actor, transcript: Transcript, after: int, limit: int) -> bytes:
     segments, following = await app.transcripts.page(transcript.id, after, limit)
-    return {
+    page = {
         **_header(transcript),
         "segments": [segment.to_json() for segment in segments],
         "next": None if following is None else str(following),
         "health": await app.transcripts.health(transcript),
     }
+    return as_json(TranscriptOut.model_validate(page))
 
 
 MEDIA_TYPES = {
@@ -66,22 +89,43 @@ MEDIA_TYPES = {
 
 
 @router.get("/subtitles.vtt", response_class=StreamingResponse, responses=text_response("text/vtt", "The subtitles."))
-async def subtitles(app: TheApp, actor: TheActor, media_id: str) -> Response:
+async def subtitles(asked: TheAsked, media_id: str) -> Response:
     """Return what is transcribed so far as WebVTT, for players."""
-    media = await app.media.get(actor, media_id)
-    return _file(app, media, await app.transcripts.newest(actor, media_id), "vtt")
+    return await _file(asked, *await _newest(asked, media_id), "vtt")
 
 
-def _file(app: App, media: Media, transcript: Transcript | None, form: str) -> Response:
+async def _file(asked: Asked, media: Media, transcript: Transcript | None, form: str) -> Response:
     if form not in FORMATS:
         raise UnsupportedError(f"There is no format {form!r}; choose {', '.join(FORMATS)}.")
     if transcript is None:
         raise NotFoundError("This recording has no transcript yet.")
     header = Header.of(transcript, media.name)
-    pieces = render_stream(form, header, app.transcripts.all_segments(transcript.id))
+    send = _export if transcript.segments <= MOST_KEPT_SEGMENTS else _stream
+    response = await send(asked, transcript, header, form)
     name = f"{PurePath(file_name(media.name)).stem}.{form}"
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", NOTE: _ascii(header.note)}
-    return StreamingResponse(pieces, media_type=f"{MEDIA_TYPES[form]}; charset=utf-8", headers=headers)
+    response.headers["Content-Type"] = f"{MEDIA_TYPES[form]}; charset=utf-8"
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
+    response.headers[NOTE] = _ascii(header.note)
+    return response
+
+
+def _basis_of_file(_actor: Actor, transcript: Transcript, header: Header, form: str) -> Basis:
+    return Basis([recording(transcript.media_id)], [*_state(transcript), header.title, form])
+
+
+@cached("export", _basis_of_file)
+async def _export(app: App, _actor: Actor, transcript: Transcript, header: Header, form: str) -> bytes:
+    pieces = render_stream(form, header, app.transcripts.all_segments(transcript.id))
+    return "".join([piece async for piece in pieces]).encode()
+
+
+async def _stream(asked: Asked, transcript: Transcript, header: Header, form: str) -> Response:
+    on = _basis_of_file(asked.actor, transcript, header, form)
+    name = await asked.app.cache.name("export", asked.actor.id, on.tags, *on.inputs)
+    if matches(asked.headers, name.etag):
+        return Response(status_code=304, headers=validators(name))
+    pieces = render_stream(form, header, asked.app.transcripts.all_segments(transcript.id))
+    return StreamingResponse(pieces, headers=validators(name))
 
 
 def _ascii(text: str) -> str:
