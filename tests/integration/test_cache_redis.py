@@ -19,7 +19,7 @@ from videochat.store.cache import redis as redis_level
 from videochat.store.cache.cache import Cache, Name
 from videochat.store.cache.level import Entry
 from videochat.store.cache.memory import MemoryLevel
-from videochat.store.cache.redis import RedisLevel
+from videochat.store.cache.redis import MOST_SLOW, RedisLevel
 from videochat.store.cache.stamps import recording
 from videochat.store.migrate import migrate
 from videochat.store.session import Database, open_database
@@ -132,8 +132,8 @@ async def test_it_may_die_and_come_back_while_people_read(
     await process.cache.close()
 
 
-async def test_one_that_hangs_delays_one_request(database: Database, redis_server: RedisServer) -> None:
-    """It accepts and says nothing: a hundred requests together wait for it about as long as one."""
+async def test_one_that_hangs_delays_three_requests(database: Database, redis_server: RedisServer) -> None:
+    """It accepts and says nothing: a hundred requests together wait for it about as long as three."""
     process = Process(database, redis_server.url, timeout=0.1)
     await process.read()
     redis_server.freeze()
@@ -141,7 +141,8 @@ async def test_one_that_hangs_delays_one_request(database: Database, redis_serve
     for n in range(100):
         assert await process.read(f"{n}") == b"value"
     assert time.monotonic() - began < 5.0  # 10 if each waited; a busy machine may take some for itself
-    assert process.count("failures", "redis", "away") <= 2
+    assert MOST_SLOW <= process.count("failures", "redis", "slow") < MOST_SLOW + 10  # one that is late for each of them
+    assert process.count("away", "redis") == 1
     redis_server.thaw()
     await process.cache.close()
 

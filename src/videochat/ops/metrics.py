@@ -113,7 +113,7 @@ class Metrics:
         self.cache_bytes = self._gauge("cache_bytes", "Size of what is kept in memory.", *of_level)
         self.cache_entries = self._gauge("cache_entries", "Number of values that are kept in memory.", *of_level)
         self.cache_failures = self._counter(
-            "cache_failures", "Requests to a level that came to nothing: away or refused.", "level", "how"
+            "cache_failures", "Requests to a level that came to nothing: away, slow or refused.", "level", "how"
         )
         self.cache_away = self._gauge("cache_away", "Processes that do without this level.", "level")
 

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 0.1  # computing takes about as long, so waiting longer than this gains nothing
 RETRY_SECONDS = 5.0
+MOST_SLOW = 3  # answers in a row that did not come in time; one may be late because this process is busy
 CONNECTIONS = 32
 MAX_VALUE_BYTES = 8 * 1024**2  # what cannot be moved in that time is not worth trying
 
@@ -51,6 +52,7 @@ class RedisLevel:
         self._closed_until = 0.0
         self._complained = 0.0
         self._away = False
+        self._slow = 0
         # What another version wrote may look different, though it says the same.
         self._prefix = f"videochat:{__version__}:"
         self._redis = Redis.from_pool(_pool(url, timeout))
@@ -93,23 +95,33 @@ class RedisLevel:
         try:
             async with asyncio.timeout(self._timeout):
                 found = await command()
-        except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
+        except (RedisTimeoutError, TimeoutError) as error:
+            self._failed("slow", error)
+            self._slow += 1
+            if self._away or self._slow >= MOST_SLOW:
+                self._leave_alone()
+        except (RedisConnectionError, OSError) as error:
             self._failed("away", error)
-            self._set_away(away=True)
-            self._closed_until = time.monotonic() + RETRY_SECONDS
+            self._leave_alone()
         except RedisError as error:  # it is there and says no: it is full, read-only, or no Redis as we know it
             self._failed("refused", error)
         else:
-            if self._away:
-                self._set_away(away=False)
-                self._closed_until = 0.0
-                log.info("cache.back", level=self.name)
+            self._came_back()
             return found
         return None
 
-    def _set_away(self, *, away: bool) -> None:
-        self._away = away
-        self._metrics.cache_away.labels(self.name).set(away)
+    def _leave_alone(self) -> None:
+        self._away = True
+        self._closed_until = time.monotonic() + RETRY_SECONDS
+        self._metrics.cache_away.labels(self.name).set(1)
+
+    def _came_back(self) -> None:
+        self._slow = 0
+        if self._away:
+            self._away = False
+            self._closed_until = 0.0
+            self._metrics.cache_away.labels(self.name).set(0)
+            log.info("cache.back", level=self.name)
 
     def _failed(self, how: str, error: Exception) -> None:
         self._metrics.cache_failures.labels(self.name, how).inc()
