@@ -71,8 +71,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "percentunit",
             (
                 (
-                    f"sum by (level) (rate(videochat_cache_hits_total{SPAN})) / (sum by (level) "
-                    f"(rate(videochat_cache_hits_total{SPAN})) + sum by (level) (rate(videochat_cache_misses_total{SPAN})))",
+                    (f"sum by (level) (rate(videochat_cache_hits_total{SPAN})) / (sum by (level) "
+                    f"(rate(videochat_cache_hits_total{SPAN})) + sum by (level) (rate(videochat_cache_misses_total{SPAN})))"),
                     "{{level}}",
                 ),
             ),

@@ -34,8 +34,10 @@ def refused() -> str:
         ("server__prot", "There is no setting SERVER__PROT (environment); did you mean SERVER__PORT?"),
         (
             "MEDIA__QQQQQQ",
-            "There is no setting MEDIA__QQQQQQ (environment); there are MEDIA__MAX_DURATION_HOURS, "
-            "MEDIA__MAX_DECODE_SECONDS.",
+            (
+                "There is no setting MEDIA__QQQQQQ (environment); there are MEDIA__MAX_DURATION_HOURS, "
+                "MEDIA__MAX_DECODE_SECONDS."
+            ),
         ),
     ],
 )
