@@ -10,7 +10,7 @@ from typing import Any, cast
 from videochat.app import App
 from videochat.ops.metrics import Metrics
 from videochat.ops.tracing import NoTracer
-from videochat.sections import ServerSettings
+from videochat.sections import CacheSettings, ServerSettings
 from videochat.web.server import create_api
 
 # A release changes the version and nothing that a client relies on, so it must not make the snapshot stale.
@@ -22,7 +22,9 @@ Document = dict[str, Any]
 def document() -> Document:
     """Return the OpenAPI description of the running code."""
     # Routes are declared without touching any service: what the edge reads is App enough, and no database is needed.
-    app = SimpleNamespace(settings=SimpleNamespace(server=ServerSettings()), metrics=Metrics(), tracer=NoTracer())
+    app = SimpleNamespace(
+        settings=SimpleNamespace(server=ServerSettings(), cache=CacheSettings()), metrics=Metrics(), tracer=NoTracer()
+    )
     found = create_api(cast("App", app)).openapi()
     return {**found, "info": {**found["info"], "version": ANY_VERSION}}
 

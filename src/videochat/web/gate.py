@@ -29,10 +29,10 @@ RECHECK_SECONDS = 60.0  # while a stream is open: its session may have run out
 class Gate:
     """Lets in who may come in. Without accounts (AUTH__MODE=none) everybody is the local user."""
 
-    def __init__(self, app: ASGIApp, service: App) -> None:
+    def __init__(self, app: ASGIApp, service: App, rates: Rates) -> None:
         self._app = app
         self._service = service
-        self._rates = Rates()
+        self._rates = rates
         self._slots = Slots()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,12 +11,16 @@ from functools import lru_cache
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
 
 from videochat.errors import TooManyError
 
 log = structlog.get_logger(__name__)
+
+TIMEOUT_SECONDS = 0.1
+AWAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,31 @@ class Window:
 
 
 class Rates:
-    """Counts requests in sliding windows: https://limits.readthedocs.io, "Sliding Window Counter"."""
+    """Counts requests in sliding windows: https://limits.readthedocs.io, "Sliding Window Counter".
 
-    def __init__(self, storage: Storage | None = None) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(storage or MemoryStorage())
+    With a Redis all web processes count together; while it is away each counts for itself, so that nobody is kept waiting.
+    """
+
+    def __init__(self, redis: str | None = None) -> None:
+        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._redis = None if redis is None else _storage(redis)
+        self._shared = None if self._redis is None else SlidingWindowCounterRateLimiter(self._redis)
+        self._away_until = 0.0
 
     async def hit(self, rate: str, *who: str) -> Window:
         """Count a request of somebody under a rate such as `30/minute`."""
-        item = _parsed(rate)
-        allowed = await self._limiter.hit(item, *who)
-        stats = await self._limiter.get_window_stats(item, *who)
-        seconds = max(1, round(stats.reset_time - time.time()))
-        return Window(allowed, item.amount, max(0, stats.remaining), seconds)
+        if self._shared is not None and time.monotonic() >= self._away_until:
+            try:
+                return await _hit(self._shared, _parsed(rate), who)
+            except StorageError as error:
+                self._away_until = time.monotonic() + AWAY_SECONDS
+                log.warning("limits.redis_away", error=str(error.storage_error))
+        return await _hit(self._own, _parsed(rate), who)
+
+    async def close(self) -> None:
+        """Let go of the Redis."""
+        if self._redis is not None:
+            await self._redis.bridge.storage.aclose()  # the library has no way of its own
 
 
 class Slots:
@@ -74,6 +91,20 @@ class Slots:
             self._taken[key] -= 1
             if not self._taken[key]:
                 del self._taken[key]
+
+
+def _storage(redis: str) -> RedisStorage:
+    return RedisStorage(
+        f"async+{redis}", wrap_exceptions=True, implementation="redispy", key_prefix="videochat:limits",
+        socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS,
+    )  # fmt: skip
+
+
+async def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, who: tuple[str, ...]) -> Window:
+    allowed = await limiter.hit(item, *who)
+    stats = await limiter.get_window_stats(item, *who)
+    seconds = max(1, round(stats.reset_time - time.time()))
+    return Window(allowed, item.amount, max(0, stats.remaining), seconds)
 
 
 @lru_cache(maxsize=64)

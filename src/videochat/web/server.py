@@ -11,11 +11,13 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from videochat import __version__
 from videochat.app import App
+from videochat.settings import Settings
 from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
 from videochat.web.cached import Validators
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
 from videochat.web.gate import Gate
+from videochat.web.limits import Rates
 from videochat.web.routes import (
     account,
     alerts,
@@ -46,6 +48,7 @@ def create_api(app: App) -> FastAPI:
         redoc_url=None,
     )
     api.state.app = app
+    api.state.rates = Rates(_redis(app.settings))
     for routes in (
         system,
         session,
@@ -74,7 +77,7 @@ def _install_edge(api: FastAPI, app: App) -> None:
     server = app.settings.server
     api.add_middleware(Validators)
     api.add_middleware(HeadAnswers)
-    api.add_middleware(Gate, service=app)
+    api.add_middleware(Gate, service=app, rates=api.state.rates)
     if server.cors_origins:
         api.add_middleware(
             CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"],
@@ -91,3 +94,9 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     app: App = api.state.app
     await app.answers.recover()
     yield
+    await api.state.rates.close()
+
+
+def _redis(settings: Settings) -> str | None:
+    url = "" if settings.cache.url is None else settings.cache.url.get_secret_value()
+    return url if url.startswith("redis") else None
