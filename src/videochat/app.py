@@ -109,7 +109,7 @@ class App:
         )  # fmt: skip
         room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
         engine = Engine(
-            self.database, lambda task: PIPELINE[task.kind](steps, task), steps.fail,
+            self.database, lambda task, leave: PIPELINE[task.kind](steps, task, leave), steps.fail,
             {queue: room[queue] for queue in jobs.queues}, partial(self.feed.news, TASKS),
             poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
         )  # fmt: skip

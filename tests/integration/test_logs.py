@@ -19,9 +19,10 @@ from stub_provider import Reply, stub_provider
 from videochat.app import App, open_app
 from videochat.errors import EngineCrashedError
 from videochat.media.decoding import CHILD as DECODER
-from videochat.ops.child import Child, ChildEndedError
+from videochat.ops.child import ChildEndedError
 from videochat.ops.logfile import Bounds, LogFile
 from videochat.ops.logging import bind_request, configure_logging
+from videochat.ops.mould import Mould
 from videochat.sections import MIB
 from videochat.settings import Settings
 from videochat.store.tables import Base
@@ -172,10 +173,11 @@ async def test_an_engines_lines_carry_the_request(tmp_path: Path, monkeypatch: p
 
 async def test_a_decoders_crash_carries_the_request(capfd: pytest.CaptureFixture[str]) -> None:
     """The process that reads files says on stderr what ended it, as one JSON line under the request's id."""
-    child = await Child.start(DECODER)
-    await child.send({"probe": {"wrong": 1}, "request_id": "probing"})
+    mould = await Mould.start(DECODER)
     with pytest.raises(ChildEndedError):
-        await anext(child.replies())
+        async with mould.cast({"probe": {"wrong": 1}, "request_id": "probing"}) as replies:
+            await anext(replies)
+    await mould.kill()
     (line,) = capfd.readouterr().err.splitlines()
     said = json.loads(line)
     assert (said["request_id"], said["level"], said["event"]) == ("probing", "error", "child.crashed")

@@ -97,7 +97,7 @@ async def _serve(settings: Settings, read: Read, *, with_worker: bool) -> None:
             if with_worker:
                 patience = settings.jobs.drain_seconds + STOP_SECONDS
                 supervisor = asyncio.create_task(_supervise_worker(patience), name="worker-supervisor")
-                stack.push_async_callback(cancelled, supervisor)
+                stack.push_async_callback(cancelled, supervisor, again=patience + STOP_SECONDS)
             log.info("serving", url=_url(settings), data_dir=str(settings.data_dir))
             if sys.stdout.isatty():
                 greeting = asyncio.create_task(_greet(app, server, with_worker=with_worker), name="greeting")

@@ -44,7 +44,8 @@ IDLE_PAUSE = 1.0
 BREATH = 0.05  # between two looks at the books, however much is committed
 DROPPED_SECONDS = 1.0  # taking and working do not begin at the same moment
 
-Work = Callable[[Task], Awaitable[None]]
+Leave = Callable[[], None]
+Work = Callable[[Task, Leave], Awaitable[None]]
 Fail = Callable[[Run, str, str], Awaitable[None]]
 News = Callable[[], AbstractContextManager[asyncio.Event]]
 
@@ -53,7 +54,8 @@ class Engine:
     """Works on tasks in this process: at most `room[queue]` of each queue at a time.
 
     `work` does a task, `fail` ends its job with a code and a reason. A task gets `limit_seconds`. `news` is set when tasks
-    were offered or taken away; without any, queues and books are looked at every `poll_seconds`.
+    were offered or taken away; without any, queues and books are looked at every `poll_seconds`. Work that only has to be
+    written down any more calls the `leave` that it is given: the next task need not wait for that.
     """
 
     def __init__(
@@ -106,14 +108,17 @@ class Engine:
 
     async def _take_from(self, queue: Queue, room: int) -> None:
         free = asyncio.Semaphore(room)
+        unended = asyncio.Semaphore(2 * room)
         with self._news() as news:
             while True:
+                await unended.acquire()
                 await free.acquire()
                 task = await self._next(queue, news)
-                doing = asyncio.create_task(self._do(task), name=task.id)
+                leave = _once(free.release)
+                doing = asyncio.create_task(self._do(task, leave), name=task.id)
                 lease = Lease(task.id, task.tries)
                 self._running[lease] = doing
-                doing.add_done_callback(partial(self._ended, lease, free))
+                doing.add_done_callback(partial(self._ended, lease, leave, unended))
 
     async def _next(self, queue: Queue, news: asyncio.Event) -> Task:
         """Wait for the next task whose turn it is."""
@@ -136,15 +141,16 @@ class Engine:
         async with self._database.write() as session:
             return await queues.take(session, queue, self._worker, now)
 
-    def _ended(self, lease: Lease, free: asyncio.Semaphore, ended: asyncio.Task[None]) -> None:
+    def _ended(self, lease: Lease, leave: Leave, unended: asyncio.Semaphore, ended: asyncio.Task[None]) -> None:
         self._running.pop(lease, None)
-        free.release()
+        leave()
+        unended.release()
         if not ended.cancelled() and (error := ended.exception()):
             # A mistake of ours: the books still say that we hold the task, so it is given back and tried again.
             log.error("task.crashed", task=lease.task_id, tries=lease.tries, exc_info=error)
 
-    async def _do(self, task: Task) -> None:
-        record = await self._try(task)
+    async def _do(self, task: Task, leave: Leave) -> None:
+        record = await self._try(task, leave)
         lease = Lease(task.id, task.tries)
         self._recording.add(lease)
         try:
@@ -154,10 +160,10 @@ class Engine:
         finally:
             self._recording.discard(lease)
 
-    async def _try(self, task: Task) -> Callable[[], Awaitable[None]]:
+    async def _try(self, task: Task, leave: Leave) -> Callable[[], Awaitable[None]]:
         """Do the task and return what writes down how it went."""
         try:
-            await self._within_limits(task)
+            await self._within_limits(task, leave)
         except SupersededError:
             log.info("task.superseded", task=task.id)
         except NotYetError:
@@ -171,12 +177,12 @@ class Engine:
             return partial(self._give_up, task, error)
         return partial(self._finished, task)
 
-    async def _within_limits(self, task: Task) -> None:
+    async def _within_limits(self, task: Task, leave: Leave) -> None:
         if task.tries > MAX_TRIES:
             raise PoisonedError
         try:
             async with asyncio.timeout(self._limit_seconds):
-                await self._work(task)
+                await self._work(task, leave)
         except TimeoutError:
             raise TaskTimeoutError from None
 
@@ -220,3 +226,14 @@ class Engine:
             log.warning("leases.dropped", tasks=sorted(lease.task_id for lease in lost))
             async with self._database.write() as session:
                 await queues.release(session, self._worker, lost)
+
+
+def _once(act: Callable[[], None]) -> Callable[[], None]:
+    """Return what does it at its first call only."""
+    left = [act]
+
+    def again() -> None:
+        while left:
+            left.pop()()
+
+    return again

@@ -4,7 +4,7 @@
 
 Windows are offered as they are cut and transcribed by all workers that have room, in any order. Whoever has transcribed one
 publishes all that can be read now without a gap, so people read, search and ask before the job has ended; whoever publishes
-the last one offers the finish.
+the last one offers the finish. The engine need not wait for the publishing: its next window may come meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Protocol
 
 from videochat.jobs.job import Run
 from videochat.jobs.task import Kind, Task
+
+Leave = Callable[[], None]  # says that the task now only writes down what it found
 
 
 class Steps(Protocol):
@@ -56,7 +58,7 @@ class Steps(Protocol):
         ...
 
 
-async def decode(steps: Steps, task: Task) -> None:
+async def decode(steps: Steps, task: Task, _leave: Leave) -> None:
     await steps.begin(task.run)
     count = 0
     async with aclosing(steps.cut(task.run)) as windows:
@@ -66,17 +68,18 @@ async def decode(steps: Steps, task: Task) -> None:
     await steps.all_cut(task.run, count)
 
 
-async def window(steps: Steps, task: Task) -> None:
+async def window(steps: Steps, task: Task, leave: Leave) -> None:
     await steps.transcribe(task.run, task.n)
+    leave()
     await steps.publish(task.run)
 
 
-async def finish(steps: Steps, task: Task) -> None:
+async def finish(steps: Steps, task: Task, _leave: Leave) -> None:
     await steps.examine(task.run)
     await steps.complete(task.run)
 
 
-PIPELINE: Mapping[Kind, Callable[[Steps, Task], Awaitable[None]]] = {
+PIPELINE: Mapping[Kind, Callable[[Steps, Task, Leave], Awaitable[None]]] = {
     "decode": decode,
     "window": window,
     "finish": finish,

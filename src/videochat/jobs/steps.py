@@ -31,7 +31,7 @@ from videochat.store.blob import Blobs
 from videochat.store.feed import EventFeed
 from videochat.store.session import Database
 from videochat.transcripts.choose import Chosen, EngineChooser, threads_for
-from videochat.transcripts.segment import NumberedSegment, Segment
+from videochat.transcripts.segment import NumberedSegment, Segment, Transcript
 from videochat.transcripts.service import TranscriptService, WindowTranscript, window_key
 
 log = structlog.get_logger(__name__)
@@ -109,7 +109,9 @@ class RecordingSteps:
         async with self._step(run, "transcribe", n=n) as job:
             await self._start_the_clock(job)
             media = await self._medium(job)
-            window, chosen, key = await self._assignment(job, media, n)
+            window = await self.media.window(self._plan(media, job), n)
+            assert window is not None, "windows are stored before they are offered"
+            chosen, key = await self._assignment(job, await self._transcript(job), window)
             async with self._telling_progress(run, window) as heard:
                 if await self.transcripts.recognised(key) is None:
                     await self._listen(job, media, window, chosen, key, heard)
@@ -141,12 +143,12 @@ class RecordingSteps:
 
     async def _publish_next(self, run: Run, job: Job, media: Media) -> bool:
         """Publish the first window that is not; False when there is none or it is not transcribed yet."""
-        transcript = await self.transcripts.get(job.id)
-        assert transcript is not None, "begin comes before the windows"
+        transcript = await self._transcript(job)
         n = transcript.windows
-        if await self.media.window(self._plan(media, job), n) is None:
+        window = await self.media.window(self._plan(media, job), n)
+        if window is None:
             return False
-        window, _, key = await self._assignment(job, media, n)
+        _, key = await self._assignment(job, transcript, window)
         heard = await self.transcripts.recognised(key)
         if heard is None:
             return False
@@ -259,15 +261,16 @@ class RecordingSteps:
         threads = threads_for(parameters.stt, self.concurrency)
         return await self.chooser.resolve(parameters.stt, fetch=parameters.fetch, threads=threads)
 
-    async def _assignment(self, job: Job, media: Media, n: int) -> tuple[Window, Chosen, str]:
-        """Return window n, the engine that began the transcript, and the key of what it hears there."""
+    async def _transcript(self, job: Job) -> Transcript:
         transcript = await self.transcripts.get(job.id)
-        window = await self.media.window(self._plan(media, job), n)
         assert transcript is not None, "begin comes before the windows"
-        assert window is not None, "windows are stored before they are offered"
+        return transcript
+
+    async def _assignment(self, job: Job, transcript: Transcript, window: Window) -> tuple[Chosen, str]:
+        """Return the engine that began the transcript and the key of what it hears in the window."""
         parameters = Parameters.of(job)
         chosen = await self._resolve(parameters.with_engine(transcript.engine, transcript.model))
-        return window, chosen, window_key(window.plan, n, chosen, chosen.options(parameters.stt))
+        return chosen, window_key(window.plan, window.n, chosen, chosen.options(parameters.stt))
 
     @asynccontextmanager
     async def _telling_progress(self, run: Run, window: Window) -> AsyncIterator[_Heard]:

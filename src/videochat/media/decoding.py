@@ -12,22 +12,25 @@ from typing import Any
 
 import structlog
 
-from videochat.errors import MediaError, StorageError, StorageFullError, VideoChatError
+from videochat.errors import BusyError, MediaError, StorageError, StorageFullError, VideoChatError
 from videochat.media.media import AudioReport, Cutting, Limits, Probe
-from videochat.ops.child import Child, ChildEndedError
+from videochat.ops.child import ChildEndedError
 from videochat.ops.logging import request_id
+from videochat.ops.mould import CastLostError, Mould
 from videochat.ops.serving import Message
 
 log = structlog.get_logger(__name__)
 
 CHILD = "videochat.media.decoding_child"
 ENVIRONMENT = {
-    # Nothing here multiplies matrices, and each of their threads would reserve memory that counts.
+    # Nothing here multiplies matrices. Each of their threads would reserve memory that counts, and a process that has
+    # threads cannot fork safely.
     "OPENBLAS_NUM_THREADS": "1",
     # glibc raises this as blocks are freed, and then large ones fragment the heap: the child grew with the recording.
     "MALLOC_MMAP_THRESHOLD_": "131072",
 }
 CRASHED = "The decoder crashed on this file or needed more than it may use; the file is probably damaged."
+LOST = "The decoder was ended from outside or there was no room for it; try again."
 STORAGE_ERRORS: dict[str, type[VideoChatError]] = {"storage": StorageError, "storage_full": StorageFullError}
 
 
@@ -43,52 +46,54 @@ class CutWindow:
 
 
 class Decoders:
-    """Starts a process for each file: what one file does to its decoder, no other file meets.
+    """Gives each file a process of its own: what one file does to its decoder, no other file meets.
 
-    A service keeps one that is started and waits, because starting takes longer than looking at most files.
+    A service keeps the process from which these are forked, because starting it takes longer than looking at most files.
     """
 
     def __init__(self) -> None:
-        self._spare: asyncio.Task[Child] | None = None
+        self._mould: asyncio.Task[Mould] | None = None
         self._keeping = False
 
-    def keep_one_ready(self) -> None:
-        """Have a process wait for its file from now on until `close`."""
+    def keep_ready(self) -> None:
+        """Have a process that waits for files from now on until `close`."""
         self._keeping = True
         self._prepare()
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[Child]:
-        """Give a fresh process; it is killed when the block ends."""
-        child = await self._take()
-        try:
-            yield child
-        finally:
-            await child.kill()
-            self._prepare()  # not before: its start would take time from this file
+    async def one(self, task: Message) -> AsyncIterator[AsyncIterator[Message]]:
+        """Give the replies of a fresh process that does the task; it is gone when the block ends."""
+        async with self._lent() as mould, mould.cast(task) as replies:
+            yield replies
 
     async def close(self) -> None:
         self._keeping = False
-        if (spare := self._spare) is not None:
-            self._spare = None
-            spare.cancel()
+        await self._drop()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Mould]:
+        if self._keeping:
+            if self._mould is not None and _is_over(self._mould):
+                await self._drop()
+            yield await asyncio.shield(self._prepare())  # who stops waiting for it does not stop the others
+            return
+        mould = await _start()
+        try:
+            yield mould
+        finally:
+            await mould.kill()
+
+    def _prepare(self) -> asyncio.Task[Mould]:
+        if self._mould is None:
+            self._mould = asyncio.create_task(_start(), name="decoder-mould")
+        return self._mould
+
+    async def _drop(self) -> None:
+        mould, self._mould = self._mould, None
+        if mould is not None:
+            mould.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError):
-                await (await spare).kill()
-
-    async def _take(self) -> Child:
-        spare, self._spare = self._spare, None
-        child: Child | None = None
-        if spare is not None:
-            with contextlib.suppress(OSError):  # there was no room for it then; maybe there is now
-                child = await spare
-        if child is None or not child.alive:
-            child = await _start()
-        log.debug("decoder.given", pid=child.pid)
-        return child
-
-    def _prepare(self) -> None:
-        if self._keeping and self._spare is None:
-            self._spare = asyncio.create_task(_start(), name="spare-decoder")
+                await (await mould).kill()
 
 
 async def decode_windows(
@@ -127,21 +132,28 @@ def _window(reply: Message, work_folder: Path) -> CutWindow:
     return CutWindow(reply["n"], reply["start"], reply["end"], reply["speech"], work_folder / reply["file"])
 
 
-async def _start() -> Child:
-    return await Child.start(CHILD, environment=ENVIRONMENT)
+async def _start() -> Mould:
+    return await Mould.start(CHILD, environment=ENVIRONMENT)
+
+
+def _is_over(mould: asyncio.Task[Mould]) -> bool:
+    """Say whether it could not be started or has died."""
+    return mould.done() and (mould.cancelled() or mould.exception() is not None or not mould.result().alive)
 
 
 async def _replies(task: Message, decoders: Decoders | None) -> AsyncGenerator[Message]:
-    async with (decoders or Decoders()).one() as child:
-        try:
-            await child.send({**task, "request_id": request_id()})
-            async for reply in child.replies():
+    try:
+        async with (decoders or Decoders()).one({**task, "request_id": request_id()}) as replies:
+            async for reply in replies:
                 if "error" in reply:
                     raise _error(**reply["error"])
                 yield reply
-        except ChildEndedError as error:
-            log.warning("decoder.died", status=error.returncode)
-            raise MediaError(CRASHED, code="media_crashed") from None
+    except ChildEndedError as error:
+        log.warning("decoder.died", status=error.returncode)
+        raise MediaError(CRASHED, code="media_crashed") from None
+    except (CastLostError, OSError) as error:
+        log.warning("decoder.lost", error=str(error))
+        raise BusyError(LOST) from None
 
 
 def _error(code: str, message: str) -> VideoChatError:

@@ -1,4 +1,4 @@
-"""The child's half of probing and decoding: `python -m videochat.media.decoding_child`, started by `decoding`.
+"""The child's half of probing and decoding: `python -m videochat.media.decoding_child`, started by `decoding`; it forks for each.
 
 Tasks: `{"probe": {path, limits}}` → `{"probe": {…}}`; `{"decode": {path, folder, cutting, limits}}` → `{"window": {n, start,
 end, speech, file}}` for each window, then `{"report": {…}}`. Either may end with `{"error": {code, message}}`.
@@ -19,11 +19,18 @@ from videochat.errors import VideoChatError, from_os_error
 from videochat.media.audio import AudioWindow, Peaks, WindowCutter
 from videochat.media.container import decode, probe, write_flac
 from videochat.media.media import AudioReport, Cutting, Limits
-from videochat.ops.serving import Message, serve
+from videochat.ops.casting import serve_casts
+from videochat.ops.serving import Message
 
 # Somebody waits for the first window; after it engines that listen go before a decoder that is far ahead of them.
 LATER_NICENESS = 5
 MEMORY_BYTES = 4 * 1024**3  # of address space; decoding takes about a tenth of it
+
+
+def handle_alone(task: Message) -> Iterator[Message]:
+    """Answer the only task of this process."""
+    _bound_memory()
+    yield from handle(task)
 
 
 def handle(task: Message) -> Iterator[Message]:
@@ -97,5 +104,4 @@ def _bound_time(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    _bound_memory()
-    serve(handle)
+    serve_casts(handle_alone)

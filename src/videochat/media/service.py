@@ -46,7 +46,7 @@ class MediaService:
 
     def keep_decoder_ready(self) -> None:
         """Have a decoder wait for the next file, until `close`: for processes that run long."""
-        self._decoders.keep_one_ready()
+        self._decoders.keep_ready()
 
     async def close(self) -> None:
         await self._decoders.close()

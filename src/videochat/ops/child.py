@@ -11,12 +11,14 @@ import contextlib
 import json
 import os
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import structlog
 
 from videochat.ops.redaction import SECRET_NAMES
-from videochat.ops.serving import Message, be_nice
+from videochat.ops.serving import PARENT, Message, be_nice
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +41,7 @@ def harmless(environment: Mapping[str, str]) -> dict[str, str]:
 class Child:
     """One running child, seen from its parent."""
 
-    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
+    def __init__(self, process: Process, name: str) -> None:
         self._process = process
         self.name = name
 
@@ -49,20 +51,10 @@ class Child:
     ) -> Child:
         """Start `python -m module`, whose main calls `serve()`. Only a trusted child inherits keys and settings."""
         inherited = os.environ if trusted else harmless(os.environ)
-        starting = asyncio.ensure_future(
-            asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, *arguments,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                limit=LINE_LIMIT, env={**inherited, **(environment or {}), "VIDEOCHAT_PARENT": str(os.getpid())},
-            )
+        process = await started(
+            module, *arguments, environment={**inherited, **(environment or {})},
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_LIMIT,
         )  # fmt: skip
-        try:
-            process = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await cls(await starting, module).kill()  # who is cancelled while starting leaves no orphan
-            raise
-        be_nice(process.pid)  # from its first import on: what is started in advance must not hold up what works
-        log.debug("child.started", child=module, pid=process.pid)
         return cls(process, module)
 
     @property
@@ -96,6 +88,27 @@ class Child:
 
     async def kill(self) -> None:
         """End the child at once and reap it; harmless when it has ended."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        await killed(self._process)
+
+
+async def started(module: str, *arguments: str, environment: Mapping[str, str], **streams: Any) -> Process:
+    """Start `python -m module` with this environment; it can ask to die with us and is nice from its first import on."""
+    environment = {**environment, PARENT: str(os.getpid())}
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, env=environment, **streams)
+    )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await killed(await starting)  # who is cancelled while starting leaves no orphan
+        raise
+    be_nice(process.pid)  # what is started in advance must not hold up what works
+    log.debug("child.started", child=module, pid=process.pid)
+    return process
+
+
+async def killed(process: Process) -> None:
+    """End the process at once and reap it; harmless when it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

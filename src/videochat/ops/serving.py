@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 Message = dict[str, Any]
 PR_SET_PDEATHSIG = 1
+PARENT = "VIDEOCHAT_PARENT"  # environment variable with the process id of who starts a child
 NICENESS = 10  # people who read go before machines that work
 
 
@@ -46,15 +47,31 @@ def serve(
     """
     task: Message = {}
     sys.excepthook = lambda _kind, error, _trace: crashed(task.get("request_id"), error)
-    _die_with_parent()
+    die_with_parent()
     be_nice()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with _protocol_stream() as out:
         for line in sys.stdin:
             task = json.loads(line)
-            for reply in handle(task):
-                _write(out, reply)
-            _write(out, {"done": True})
+            answer(out, handle(task))
+
+
+def answer(out: TextIO, replies: Iterator[Message]) -> None:
+    """Write the replies to one task, and that these were all."""
+    for reply in replies:
+        _write(out, reply)
+    _write(out, {"done": True})
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Ask Linux to kill this process when its parent dies; elsewhere it ends when it next reads or writes.
+
+    The parent is the process that started this one as a `Child`, or else the one that forked it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != (parent or int(os.environ[PARENT])):
+            os._exit(1)  # the parent died before we asked
 
 
 def _write(out: TextIO, reply: Message) -> None:
@@ -67,11 +84,3 @@ def _protocol_stream() -> Iterator[TextIO]:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
         yield out
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere the closed stdin ends it between tasks."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(os.environ["VIDEOCHAT_PARENT"]):
-            os._exit(1)  # the parent died before we asked

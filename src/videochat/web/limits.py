@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import structlog
 from limits import RateLimitItem, parse
@@ -67,7 +68,7 @@ class Rates:
     async def close(self) -> None:
         """Let go of the Redis."""
         if self._redis is not None:
-            await self._redis.bridge.storage.aclose()  # the library has no way of its own
+            await cast("Any", self._redis.bridge).storage.aclose()  # the library has no way of its own
 
 
 class Slots:

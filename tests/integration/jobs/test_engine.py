@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,17 +43,22 @@ class Notes:
     at_once: int = 0
     most_at_once: int = 0
     hold: asyncio.Event = field(default_factory=asyncio.Event)
+    leaves: bool = False  # as soon as it has begun, and again at the end
 
     def __post_init__(self) -> None:
         self.hold.set()
 
-    async def work(self, task: Task) -> None:
+    async def work(self, task: Task, leave: Callable[[], None]) -> None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             if self.failures:
                 raise self.failures.pop(0)
+            if self.leaves:
+                leave()
             await self.hold.wait()
+            if self.leaves:
+                leave()
             await asyncio.sleep(0.01)
             self.done.append(f"{task.kind} {task.n}")
         except asyncio.CancelledError:
@@ -134,6 +139,28 @@ async def test_each_queue_has_its_room(database: Database, notes: Notes) -> None
         notes.hold.set()
         await until(lambda: empty(database))
     assert notes.most_at_once == 4
+
+
+async def test_who_only_writes_down_leaves_room(database: Database, notes: Notes) -> None:
+    """Tasks that have left their place let as many others begin and no more; leaving twice makes no room for two."""
+    job = await add_job(database, "a")
+    await add_windows(database, job, *range(12))
+    notes.leaves = True
+    notes.hold.clear()
+    async with working(notes, room=3):
+        await until(lambda: notes.at_once == 7)  # twice three windows and the decoding
+        await asyncio.sleep(5 * POLL)
+        assert notes.most_at_once == 7
+        notes.hold.set()
+        await until(lambda: empty(database))
+        notes.leaves, notes.most_at_once = False, 0
+        notes.hold.clear()
+        await add_windows(database, job, *range(12, 20))
+        await until(lambda: notes.at_once == 3)
+        await asyncio.sleep(5 * POLL)
+        notes.hold.set()
+        await until(lambda: empty(database))
+    assert notes.most_at_once == 3
 
 
 async def test_a_failure_with_a_name_ends_the_job_with_its_reason(database: Database, notes: Notes) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import pytest
-
-from videochat.ops import tasks
 from videochat.ops.tasks import cancelled
 
 
@@ -25,20 +22,36 @@ async def failing() -> None:
     raise ZeroDivisionError
 
 
-async def test_a_task_that_forgets_a_cancel_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_that_forgets_a_cancel_is_ended_all_the_same() -> None:
     """It is cancelled again after a while; those that have failed or ended are no trouble, nor are none."""
-    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0.02)
     running = [asyncio.create_task(work) for work in (stubborn(0), stubborn(2), failing())]
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await cancelled(*running)
+        await cancelled(*running, again=0.02)
         await cancelled()
     assert [task.cancelled() for task in running] == [True, True, False]
 
 
-async def test_a_task_whose_time_has_just_run_out_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_needs_long_to_clean_up_may_have_it() -> None:
+    """Cleaning up for longer than others may is not interrupted where that is known, and elsewhere it is."""
+
+    async def tidy() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.2)
+            cleaned.append(True)
+
+    cleaned: list[bool] = []
+    for again in (0.02, 20.0):
+        running = asyncio.create_task(tidy())
+        await asyncio.sleep(0)
+        await cancelled(running, again=again)
+        assert cleaned == ([] if again < 1 else [True])
+
+
+async def test_a_task_whose_time_has_just_run_out_is_ended() -> None:
     """It counts as cancelled in that moment, yet its loop goes on."""
-    monkeypatch.setattr(tasks, "AGAIN_SECONDS", 0.02)
 
     async def loop() -> None:
         while True:
@@ -54,5 +67,5 @@ async def test_a_task_whose_time_has_just_run_out_is_ended(monkeypatch: pytest.M
     while not running.cancelling():
         await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await cancelled(running)
+        await cancelled(running, again=0.02)
     assert running.cancelled()
