@@ -41,20 +41,20 @@ export class Ops {
 
   /** Change a setting; says whether it was taken. */
   async change(setting: Setting, value: unknown): Promise<boolean> {
-    return this.#loudly(async () => this.#replace(await putSetting(setting.name, value)));
+    return notices.attempt(async () => this.#replace(await putSetting(setting.name, value)));
   }
 
   async reset(setting: Setting): Promise<boolean> {
-    return this.#loudly(async () => this.#replace(await resetSetting(setting.name)));
+    return notices.attempt(async () => this.#replace(await resetSetting(setting.name)));
   }
 
   async acknowledge(alert: Alert): Promise<void> {
-    await this.#loudly(async () => acknowledgeAlert(alert.name));
+    await notices.attempt(async () => acknowledgeAlert(alert.name));
     await this.#loadAlerts();
   }
 
   async silence(alert: Alert, minutes: number): Promise<void> {
-    await this.#loudly(async () => silenceAlert(alert.name, minutes));
+    await notices.attempt(async () => silenceAlert(alert.name, minutes));
     await this.#loadAlerts();
   }
 
@@ -75,7 +75,7 @@ export class Ops {
   }
 
   async #loadSettings(): Promise<void> {
-    await this.#loudly(async () => {
+    await notices.attempt(async () => {
       const { items, waiting } = await getSettings();
       this.settings = items;
       this.waiting = waiting;
@@ -96,16 +96,6 @@ export class Ops {
       await load();
     } catch (error) {
       console.warn(error);
-    }
-  }
-
-  async #loudly(load: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await load();
-      return true;
-    } catch (error) {
-      notices.error(error);
-      return false;
     }
   }
 }
