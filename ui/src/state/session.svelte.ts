@@ -31,6 +31,16 @@ class SessionState {
     return this.value !== null && this.value.mode !== "none";
   }
 
+  /** People sign in with a password here. */
+  get passwords(): boolean {
+    return this.value?.mode === "users";
+  }
+
+  /** There are several people here, who share with each other. */
+  get people(): boolean {
+    return this.value?.mode === "users" || this.value?.mode === "oidc";
+  }
+
   may(permission: Permission): boolean {
     return this.value?.permissions.includes(permission) ?? false;
   }

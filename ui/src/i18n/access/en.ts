@@ -16,7 +16,7 @@ export const accessEn = {
   "reason.quota_storage_bytes": "Your storage has no room for this: delete recordings first.",
   "reason.quota_audio_minutes": "Your minutes of transcription for this month do not suffice for this.",
   "reason.quota_tokens": "Your tokens of the language model for this month are used up.",
-  "reason.rate_limited": "Too many attempts. Try again {when}.",
+  "reason.rate_limited": "That was too often. Try again {when}.",
 
   "access.role_admin": "Administrator",
   "access.role_member": "Member",

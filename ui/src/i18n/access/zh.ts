@@ -17,7 +17,7 @@ export const accessZh: Record<keyof typeof accessEn, string> = {
   "reason.quota_storage_bytes": "您的存储空间不足，请先删除一些文件。",
   "reason.quota_audio_minutes": "您本月剩余的转写分钟数不够。",
   "reason.quota_tokens": "您本月的语言模型词元已用完。",
-  "reason.rate_limited": "尝试次数过多，请在{when}再试。",
+  "reason.rate_limited": "操作过于频繁，请在{when}再试。",
 
   "access.role_admin": "管理员",
   "access.role_member": "成员",
