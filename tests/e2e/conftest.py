@@ -10,15 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from conftest import skip_unless_ci
 from videochat.web.page import FOLDER
+
+expect.set_options(timeout=30_000)  # milliseconds: as long as a machine takes that has much else to do
 
 VIDEOCHAT = [sys.executable, "-m", "videochat"]
 
@@ -79,7 +82,7 @@ def start_service(data: Path, **settings: str) -> Service:
             stdout=subprocess.DEVNULL, stderr=log,
         )  # fmt: skip
     service = Service(process, f"http://127.0.0.1:{port}", data)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
             components = httpx.get(f"{service.url}/health/ready").json()["components"]
@@ -137,8 +140,9 @@ def _is_error(message: ConsoleMessage) -> bool:
     return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+@contextmanager
+def watched_page(browser: Browser) -> Iterator[Page]:
+    """Give a page in a browser profile of its own; in the end it must not have complained of anything."""
     context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
@@ -146,3 +150,16 @@ def page(browser: Browser) -> Iterator[Page]:
     yield context.new_page()
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with watched_page(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def another_page(browser: Browser) -> Iterator[Callable[[], Page]]:
+    """Give a function that opens the page as somebody else, with no cookie of the others."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(watched_page(browser))

@@ -273,7 +273,8 @@ async def test_what_an_account_may_use(database_url: str, tmp_path: Path) -> Non
         usage = (await ben.get("/api/account")).json()["usage"]
         assert (usage["tokens"], usage["limits"]["tokens"]) == (10, 10)
         assert usage["audio_minutes"] == pytest.approx(1 / 60, abs=0.001)
-        assert (await ada.patch(f"/api/users/{user}", json={"quotas": {"tokens": 1000}})).is_success
+        changed = (await ada.patch(f"/api/users/{user}", json={"quotas": {"tokens": 1000}})).json()
+        assert changed["quotas"] == {"storage_bytes": None, "audio_minutes": None, "tokens": 1000}
         assert (await ben.post("/api/answers", json={"question": "Why?"})).status_code == 202
         assert (await ben.get("/api/account")).json()["usage"]["limits"]["audio_minutes"] == 0.02
 

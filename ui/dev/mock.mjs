@@ -30,7 +30,7 @@ function segmentsOf(texts, total, pace = 6.2) {
 
 function addMedia(name, { kind = "video", duration = 120, age = 0, status = "ready", job = null, segments = [], size = 24_500_000, language = "en" }) {
   const id = newId("med");
-  const item = { id, name, kind, mime: `${kind}/mp4`, size, sha256: "0".repeat(64), duration, status, created_at: new Date(Date.now() - age * 3.6e6).toISOString(), job: null };
+  const item = { id, name, kind, mime: `${kind}/mp4`, size, sha256: "0".repeat(64), duration, status, mine: true, created_at: new Date(Date.now() - age * 3.6e6).toISOString(), job: null };
   if (job) item.job = { id: newId("job"), kind: "transcription", media_id: id, priority: "normal", attempts: 1, error: null, created_at: item.created_at, started_at: item.created_at, finished_at: null, ...job };
   media.set(id, item);
   transcripts.set(id, { segments, language });
@@ -160,6 +160,7 @@ const SYSTEM = {
 };
 
 const ROUTES = [
+  ["GET", /^\/api\/session$/, () => ({ body: { mode: "none", ready: true, kind: "local", user: null, permissions: ["ask", "operate", "read", "write"], media: [] } })],
   ["GET", /^\/api\/system$/, () => ({ body: SYSTEM })],
   ["GET", /^\/api\/media$/, (url) => {
     const items = [...media.values()].sort((a, b) => b.created_at.localeCompare(a.created_at));

@@ -253,6 +253,7 @@ def _account(row: UserRow) -> User:
     return User(
         id=row.id, name=row.name, role=cast("Role", row.role), subject=row.subject,
         has_password=row.password is not None, disabled=row.disabled, created_at=row.created_at,
+        quotas=dict(row.quotas or {}),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -19,7 +19,10 @@ MAY: dict[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `subject` names it at the identity provider; without a password nobody signs in with one."""
+    """An account. `subject` names it at the identity provider; without a password nobody signs in with one.
+
+    `quotas` are its own limits, in place of those for everybody.
+    """
 
     id: str
     name: str
@@ -28,6 +31,7 @@ class User:
     has_password: bool
     disabled: bool
     created_at: datetime
+    quotas: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ Name = Field(min_length=1, max_length=80)
 Password = Field(min_length=1, max_length=200)
 
 
+class Quota(Body):
+    storage_bytes: int | None = Field(None, ge=0)
+    audio_minutes: float | None = Field(None, ge=0)
+    tokens: int | None = Field(None, ge=0)
+
+
 class UserOut(Body):
     id: str
     name: str
@@ -21,6 +27,7 @@ class UserOut(Body):
     disabled: bool
     has_password: bool = Field(description="False for who comes through an identity provider only.")
     created_at: str
+    quotas: Quota = Field(description="Limits of this account in place of those for everybody.")
 
 
 class SessionOut(Body):
@@ -105,12 +112,6 @@ class UserIn(Body):
     name: str = Name
     password: str = Password
     role: Role = "member"
-
-
-class Quota(Body):
-    storage_bytes: int | None = Field(None, ge=0)
-    audio_minutes: float | None = Field(None, ge=0)
-    tokens: int | None = Field(None, ge=0)
 
 
 class UserChange(Body):

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { ApiError, problemOf, request } from "./client";
+import { ApiError, onSignedOut, problemOf, request } from "./client";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -38,4 +38,23 @@ it("tells what may succeed later from what is hopeless", () => {
 it("takes a reply without a body", async () => {
   vi.stubGlobal("fetch", async () => new Response(null, { status: 204 }));
   expect(await request("DELETE", "/x")).toBeUndefined();
+});
+
+it("tells once who has to know that nobody is signed in, and not when a password was wrong", async () => {
+  const told = vi.fn();
+  onSignedOut(told);
+  const refuse = (code: string) => vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ code }), { status: 401 }));
+  refuse("wrong_credentials");
+  await expect(request("POST", "/api/session")).rejects.toMatchObject({ signedOut: false, retryable: false });
+  expect(told).not.toHaveBeenCalled();
+  refuse("unauthenticated");
+  await expect(request("GET", "/api/media")).rejects.toMatchObject({ signedOut: true, retryable: true });
+  expect(told).toHaveBeenCalledOnce();
+});
+
+it("knows when to try again, where the service says so in seconds", async () => {
+  expect(problemOf(429, "", "90").retryAfter).toBe(90);
+  expect([problemOf(429, "").retryAfter, problemOf(429, "", "Wed, 21 Oct 2026 07:28:00 GMT").retryAfter]).toEqual([null, null]);
+  vi.stubGlobal("fetch", async () => new Response("{}", { status: 429, headers: { "Retry-After": "7" } }));
+  await expect(request("GET", "/x")).rejects.toMatchObject({ retryAfter: 7 });
 });

@@ -6,6 +6,8 @@ export class ApiError extends Error {
     readonly title: string,
     readonly detail: string,
     readonly requestId: string | null = null,
+    /** Seconds after which it may be tried again, where the service says so. */
+    readonly retryAfter: number | null = null,
   ) {
     super(detail || title);
     this.name = "ApiError";
@@ -15,9 +17,14 @@ export class ApiError extends Error {
     return this.status === 0;
   }
 
+  /** Nobody is signed in (any more). */
+  get signedOut(): boolean {
+    return this.status === 401 && this.code === "unauthenticated";
+  }
+
   /** May the same request succeed later? What the service refuses (415, 422, 413 …) it refuses again. */
   get retryable(): boolean {
-    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || this.signedOut || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 
@@ -31,7 +38,7 @@ interface Problem {
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** Read a failed reply; anything that is not a problem+json (a proxy's HTML page, say) keeps only its status. */
-export function problemOf(status: number, body: string): ApiError {
+export function problemOf(status: number, body: string, retryAfter: string | null = null): ApiError {
   let problem: Problem = {};
   try {
     const parsed: unknown = JSON.parse(body);
@@ -40,7 +47,25 @@ export function problemOf(status: number, body: string): ApiError {
     if (!(error instanceof SyntaxError)) throw error;
   }
   const requestId = text(problem.request_id) || null;
-  return new ApiError(status, text(problem.code) || `http_${status}`, text(problem.title), text(problem.detail), requestId);
+  return new ApiError(status, text(problem.code) || `http_${status}`, text(problem.title), text(problem.detail), requestId, seconds(retryAfter));
+}
+
+function seconds(header: string | null): number | null {
+  return header !== null && /^\d+$/.test(header) ? Number(header) : null; // a date is what proxies send, ours do not
+}
+
+let tellSignedOut: () => void = () => undefined;
+
+/** Be told when the service no longer knows who asks: the session has ended, or was ended elsewhere. */
+export function onSignedOut(listener: () => void): void {
+  tellSignedOut = listener;
+}
+
+/** The failure that a reply is; whoever has to know that nobody is signed in is told. */
+export function failureOf(status: number, body: string, retryAfter: string | null): ApiError {
+  const failure = problemOf(status, body, retryAfter);
+  if (failure.signedOut) tellSignedOut();
+  return failure;
 }
 
 export function unreachable(): ApiError {
@@ -62,7 +87,7 @@ export async function request<T>(method: string, path: string, options: { json?:
   }
   const response = await send(path, init);
   const body = await response.text();
-  if (!response.ok) throw problemOf(response.status, body);
+  if (!response.ok) throw failureOf(response.status, body, response.headers.get("Retry-After"));
   return (body === "" ? undefined : JSON.parse(body)) as T;
 }
 

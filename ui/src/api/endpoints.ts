@@ -3,7 +3,7 @@ import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, LogLine, M
 
 const id = encodeURIComponent;
 
-function query(parameters: Record<string, string | number | null | undefined>): string {
+export function query(parameters: Record<string, string | number | null | undefined>): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
@@ -14,8 +14,9 @@ function query(parameters: Record<string, string | number | null | undefined>): 
 
 export const getSystem = () => request<System>("GET", "/api/system");
 
-export const listMedia = (cursor: string | null, limit: number) =>
-  request<Page<Media>>("GET", `/api/media${query({ cursor, limit })}`);
+/** One's own recordings, or those that others let one read. */
+export const listMedia = (shared: boolean, cursor: string | null, limit: number) =>
+  request<Page<Media>>("GET", `/api/media${query({ shared: shared ? "true" : null, cursor, limit })}`);
 export const getMedia = (media: string) => request<Media>("GET", `/api/media/${id(media)}`);
 export const renameMedia = (media: string, name: string) =>
   request<Media>("PATCH", `/api/media/${id(media)}`, { json: { name } });

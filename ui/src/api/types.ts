@@ -32,6 +32,8 @@ export interface Media {
   duration: number | null;
   status: "stored" | "processing" | "ready" | "failed";
   created_at: string;
+  /** False for what somebody else lets one read. */
+  mine: boolean;
   job: Job | null;
 }
 
@@ -218,4 +220,95 @@ export interface LogLine {
   level: string;
   event: string;
   [name: string]: unknown;
+}
+
+export type Permission = "read" | "ask" | "write" | "operate";
+export type Role = "admin" | "member" | "viewer";
+
+/** The most that an account may keep, or use in a month; null where there is no limit of its own. */
+export interface Quota {
+  storage_bytes: number | null;
+  audio_minutes: number | null;
+  tokens: number | null;
+}
+
+export interface User {
+  id: string;
+  name: string;
+  role: Role;
+  disabled: boolean;
+  has_password: boolean;
+  created_at: string;
+  quotas: Quota;
+}
+
+/** Who asks, and how one signs in here. */
+export interface Session {
+  mode: "none" | "keys" | "users" | "oidc";
+  /** False while there is no account with which one could sign in. */
+  ready: boolean;
+  kind: "local" | "session" | "key" | "link" | null;
+  user: User | null;
+  permissions: Permission[];
+  /** Recordings that a link lends. */
+  media: string[];
+}
+
+export interface Usage extends Record<keyof Quota, number> {
+  month: string;
+  limits: Quota;
+}
+
+export interface OpenSession {
+  id: string;
+  current: boolean;
+  created_at: string;
+  seen_at: string;
+  expires_at: string;
+  address: string;
+  agent: string;
+}
+
+export interface Key {
+  id: string;
+  user_id: string;
+  name: string;
+  prefix: string;
+  scopes: Permission[];
+  created_at: string;
+  expires_at: string | null;
+  used_at: string | null;
+}
+
+export interface NewKey extends Key {
+  /** It is shown this once. */
+  key: string;
+}
+
+export interface Reader {
+  id: string;
+  name: string;
+}
+
+export interface Link {
+  id: string;
+  prefix: string;
+  created_at: string;
+  expires_at: string;
+}
+
+export interface NewLink extends Link {
+  /** What follows the service's address; it is shown this once. */
+  path: string;
+}
+
+export interface AuditEntry {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  target: string;
+  outcome: string;
+  address: string;
+  request_id: string | null;
 }

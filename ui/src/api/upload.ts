@@ -1,4 +1,4 @@
-import { problemOf, unreachable } from "./client";
+import { failureOf, unreachable } from "./client";
 import type { Media } from "./types";
 
 export interface Transfer {
@@ -18,7 +18,7 @@ export function upload(file: File, onProgress: (sent: number) => void): Transfer
     xhr.upload.onprogress = (event) => onProgress(event.loaded);
     xhr.onload = () => {
       if (xhr.status >= 200 && xhr.status < 300) resolve(JSON.parse(xhr.responseText) as Media);
-      else reject(problemOf(xhr.status, xhr.responseText));
+      else reject(failureOf(xhr.status, xhr.responseText, xhr.getResponseHeader("Retry-After")));
     };
     xhr.onerror = () => reject(unreachable());
     xhr.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));

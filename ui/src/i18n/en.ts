@@ -1,5 +1,9 @@
+import { accessEn } from "./access/en";
+
 /** Every string of the page. `{name}` stands for a value; `_one`/`_other` are chosen by a count. */
 export const en = {
+  ...accessEn,
+
   "app.skip": "Skip to content",
   "nav.library": "Library",
   "nav.back": "All recordings",

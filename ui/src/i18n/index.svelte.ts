@@ -23,6 +23,28 @@ class I18n {
     return new Intl.DateTimeFormat(this.locale, options).format(new Date(iso));
   }
 
+  day(iso: string): string {
+    return new Intl.DateTimeFormat(this.locale, { day: "numeric", month: "short", year: "numeric" }).format(new Date(iso));
+  }
+
+  /** The name of a month (`2026-11`). */
+  month(month: string): string {
+    return new Intl.DateTimeFormat(this.locale, { month: "long", year: "numeric", timeZone: "UTC" }).format(new Date(`${month}-01T00:00:00Z`));
+  }
+
+  /** A wait for people: `in 12 minutes (14:32)`; the clock only where it is more than a minute. */
+  wait(seconds: number, now = Date.now()): string {
+    const [count, unit] = seconds < 90 ? ([Math.max(1, Math.ceil(seconds)), "second"] as const) : ([Math.ceil(seconds / 60), "minute"] as const);
+    const wait = new Intl.RelativeTimeFormat(this.locale).format(count, unit);
+    if (unit === "second") return wait;
+    const clock = new Intl.DateTimeFormat(this.locale, { hour: "2-digit", minute: "2-digit" }).format(now + seconds * 1000);
+    return this.t("time.wait", { wait, clock });
+  }
+
+  number(value: number): string {
+    return new Intl.NumberFormat(this.locale, { maximumFractionDigits: 1 }).format(value);
+  }
+
   /** The name of a language code in the language of the page: `en` is “English”, “英语”. */
   languageName(code: string): string {
     return new Intl.DisplayNames([this.locale], { type: "language", fallback: "code" }).of(code) ?? code;

@@ -1,6 +1,9 @@
+import { accessZh } from "./access/zh";
 import type { Dictionary } from "./en";
 
 export const zh: Dictionary = {
+  ...accessZh,
+
   "app.skip": "跳到正文",
   "nav.library": "资料库",
   "nav.back": "全部录音录像",

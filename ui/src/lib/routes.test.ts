@@ -11,6 +11,8 @@ it("knows the pages", () => {
   expect(route("/media/m1?t=83.5")).toEqual({ page: "media", id: "m1", time: 83.5 });
   expect(route("/media/m1")).toEqual({ page: "media", id: "m1", time: null });
   expect(route("/search?q=new+moon")).toEqual({ page: "search", query: "new moon" });
+  for (const page of ["ops", "account", "users", "shared"]) expect(route(`/${page}/`)).toEqual({ page });
+  expect(route("/shared#vcl_token")).toEqual({ page: "shared" });
   expect(route("/media/a/b")).toEqual({ page: "unknown" });
   expect(route("/media/%E0%A4%A")).toEqual({ page: "unknown" });
 });

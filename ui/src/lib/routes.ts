@@ -4,14 +4,15 @@ export type Route =
   | { page: "library" }
   | { page: "media"; id: string; time: number | null }
   | { page: "search"; query: string }
-  | { page: "ops" }
+  | { page: "ops" | "account" | "users" | "shared" }
   | { page: "unknown" };
 
 /** The page that an address (path and query) asks for. */
 export function parseRoute(path: string, query: URLSearchParams): Route {
   if (path === "/" || path === "") return { page: "library" };
   if (path === "/search") return { page: "search", query: query.get("q") ?? "" };
-  if (/^\/ops\/?$/.test(path)) return { page: "ops" };
+  const plain = /^\/(ops|account|users|shared)\/?$/.exec(path)?.[1];
+  if (plain !== undefined) return { page: plain as "ops" | "account" | "users" | "shared" };
   const id = /^\/media\/([^/]+)\/?$/.exec(path)?.[1];
   const decoded = id === undefined ? null : decode(id);
   return decoded === null ? { page: "unknown" } : { page: "media", id: decoded, time: parseTime(query.get("t")) };

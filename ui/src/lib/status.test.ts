@@ -4,7 +4,7 @@ import { hearing, isUnderWay, mayRetry, mediaState, restOf } from "./status";
 
 function media(job: Partial<Job> | null, more: Partial<Media> = {}): Media {
   const whole = job && { id: "j", kind: "transcription", media_id: "m", status: "running", progress: 0.5, step: "transcribe", error: null, created_at: "", started_at: null, finished_at: null, ...job };
-  return { id: "m", name: "n", kind: "video", mime: null, size: 1, duration: 9, status: "stored", created_at: "", job: whole as Job | null, ...more };
+  return { id: "m", name: "n", kind: "video", mime: null, size: 1, duration: 9, status: "stored", created_at: "", mine: true, job: whole as Job | null, ...more };
 }
 
 it("says what a running job does and how far it is", () => {

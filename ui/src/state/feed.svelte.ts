@@ -1,6 +1,7 @@
 import { listen } from "../api/events";
 import type { Job, MediaEvent, SegmentsEvent } from "../api/types";
 import { connection } from "./connection.svelte";
+import { session } from "./session.svelte";
 
 export interface FeedListener {
   /** The feed is open (again): what happened in between has to be asked for. */
@@ -25,6 +26,7 @@ class Feed {
   #close: (() => void) | null = null;
   #broken: ReturnType<typeof setTimeout> | undefined;
   #hidden: ReturnType<typeof setTimeout> | undefined;
+  #opened = false;
 
   start(): void {
     this.#connect();
@@ -38,6 +40,7 @@ class Feed {
   }
 
   #connect(): void {
+    if (!session.in) return;
     this.#close?.();
     this.#close = listen(
       "/api/events",
@@ -46,7 +49,7 @@ class Feed {
         segments: (data) => this.#tell((listener) => listener.onSegments?.(data as SegmentsEvent)),
         media: (data) => this.#tell((listener) => listener.onMedia?.(data as MediaEvent)),
       },
-      { onOpen: () => this.#opened(), onBroken: () => this.#suspect(), onClosed: () => this.#closed() },
+      { onOpen: () => this.#open(), onBroken: () => this.#suspect(), onClosed: () => void this.#closed() },
     );
   }
 
@@ -54,11 +57,17 @@ class Feed {
     for (const listener of this.#listeners) what(listener);
   }
 
-  #opened(): void {
-    clearTimeout(this.#broken);
-    this.#broken = undefined;
+  #open(): void {
+    if (this.#opened) void session.check(); // meanwhile somebody else may have signed in, or may do more or less
+    this.#opened = true;
+    this.#calm();
     connection.found();
     this.#tell((listener) => listener.onOpen?.());
+  }
+
+  #calm(): void {
+    clearTimeout(this.#broken);
+    this.#broken = undefined;
   }
 
   /** A stream that breaks and comes back at once (a restarted server) is not worth a banner. */
@@ -66,9 +75,12 @@ class Feed {
     this.#broken ??= setTimeout(() => connection.lost(), PATIENCE_MS);
   }
 
-  #closed(): void {
+  /** A refused stream does not say why: it may be that nobody is signed in any more. */
+  async #closed(): Promise<void> {
     this.#suspect();
-    setTimeout(() => this.#connect(), RETRY_MS);
+    await session.check();
+    if (session.in) setTimeout(() => this.#connect(), RETRY_MS);
+    else this.#calm();
   }
 
   #onVisibility(): void {

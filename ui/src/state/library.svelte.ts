@@ -6,15 +6,20 @@ import { notices } from "./notices.svelte";
 
 const PAGE_SIZE = 30;
 
-/** The recordings, newest first, kept up to date by the feed. */
+/** The recordings, newest first, kept up to date by the feed: one's own, and those that others let one read. */
 class Library {
+  /** Every recording that is known, of both kinds. */
   items = $state.raw<Media[]>([]);
+  /** Which kind is listed. */
+  shared = $state(false);
+  listed = $derived(this.items.filter((media) => media.mine !== this.shared));
   next = $state<string | null>(null);
   loaded = $state(false);
   loading = $state(false);
   #stale = false;
 
-  start(): void {
+  start(shared = false): void {
+    this.shared = shared;
     void this.#refresh();
     feed.subscribe({
       onOpen: () => void this.#refresh(),
@@ -31,6 +36,16 @@ class Library {
   async more(): Promise<void> {
     if (this.next === null || this.loading) return;
     await this.#load(this.next);
+    if (this.#stale) await this.#refresh();
+  }
+
+  /** List one's own recordings, or those that others share. */
+  choose(shared: boolean): void {
+    if (shared === this.shared) return;
+    this.shared = shared;
+    this.next = null;
+    this.loaded = false;
+    void this.#refresh();
   }
 
   /** Put a recording into the list, or its new state in the place of the old one. */
@@ -82,11 +97,14 @@ class Library {
 
   async #load(cursor: string | null): Promise<void> {
     this.loading = true;
+    const { shared } = this;
     try {
-      const page = await listMedia(cursor, PAGE_SIZE);
+      const page = await listMedia(shared, cursor, PAGE_SIZE);
+      if (shared !== this.shared) return; // the other kind was chosen meanwhile
       const others = this.#others(page, cursor === null);
       this.items = [...page.items, ...others].sort(newestFirst);
-      if (cursor !== null || others.length === 0 || !this.loaded) this.next = page.next;
+      const alone = others.every((media) => media.mine === shared);
+      if (cursor !== null || alone || !this.loaded) this.next = page.next;
       this.loaded = true;
     } catch (error) {
       notices.error(error);
@@ -101,8 +119,8 @@ class Library {
     const oldest = page.items[page.items.length - 1];
     const others = this.items.filter((media) => !fresh.has(media.id));
     if (!first) return others;
-    if (oldest === undefined || page.next === null) return [];
-    return others.filter((media) => newestFirst(media, oldest) > 0);
+    const older = (media: Media) => oldest !== undefined && page.next !== null && newestFirst(media, oldest) > 0;
+    return others.filter((media) => media.mine === this.shared || older(media));
   }
 
   #onJob(job: Job): void {

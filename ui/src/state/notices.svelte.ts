@@ -1,5 +1,6 @@
 import { ApiError, isAbort } from "../api/client";
-import { t } from "../i18n/index.svelte";
+import { i18n, t } from "../i18n/index.svelte";
+import { reasonOf } from "../lib/reasons";
 import { connection } from "./connection.svelte";
 
 export interface Notice {
@@ -16,12 +17,23 @@ class Notices {
   #last = 0;
   list = $state<Notice[]>([]);
 
-  /** Tell a person what failed; a request that was cancelled on purpose is no failure. */
+  /** Tell a person what failed; a request that was cancelled on purpose is no failure, and the sign-in page speaks for itself. */
   error(failure: unknown, text = describe(failure)): void {
-    if (isAbort(failure)) return;
+    if (isAbort(failure) || (failure instanceof ApiError && failure.signedOut)) return;
     if (failure instanceof ApiError && failure.unreachable) connection.lost();
     // A reference leads to the log of the service: of use where it failed, not where it refused.
     this.add(text, "error", failure instanceof ApiError && failure.status >= 500 ? failure.requestId : null);
+  }
+
+  /** Do something; when it fails that is told, and false is returned. */
+  async attempt(work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      this.error(error);
+      return false;
+    }
   }
 
   add(text: string, tone: Notice["tone"] = "error", reference: string | null = null): void {
@@ -40,6 +52,9 @@ class Notices {
 export function describe(failure: unknown): string {
   if (failure instanceof ApiError) {
     if (failure.unreachable) return t("error.unreachable");
+    const known = reasonOf(failure.code);
+    if (known !== null) return t(known);
+    if (failure.status === 429 && failure.retryAfter !== null) return t("reason.rate_limited", { when: i18n.wait(failure.retryAfter) });
     return failure.detail || failure.title || t("error.http", { status: failure.status });
   }
   return t("error.unexpected", { reason: failure instanceof Error ? failure.message : String(failure) });

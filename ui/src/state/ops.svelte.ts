@@ -42,27 +42,27 @@ export class Ops {
 
   /** Change a setting; says whether it was taken. */
   async change(setting: Setting, value: unknown): Promise<boolean> {
-    return this.#loudly(async () => this.#replace(await putSetting(setting.name, value)));
+    return notices.attempt(async () => this.#replace(await putSetting(setting.name, value)));
   }
 
   async reset(setting: Setting): Promise<boolean> {
-    return this.#loudly(async () => this.#replace(await resetSetting(setting.name)));
+    return notices.attempt(async () => this.#replace(await resetSetting(setting.name)));
   }
 
   async acknowledge(alert: Alert): Promise<void> {
-    await this.#loudly(async () => acknowledgeAlert(alert.name));
+    await notices.attempt(async () => acknowledgeAlert(alert.name));
     await this.#loadAlerts();
   }
 
   async silence(alert: Alert, minutes: number): Promise<void> {
-    await this.#loudly(async () => silenceAlert(alert.name, minutes));
+    await notices.attempt(async () => silenceAlert(alert.name, minutes));
     await this.#loadAlerts();
   }
 
   /** Send a test message to everybody who is told of alerts; what became of it, and nothing when it could not be asked for. */
   async testNotifications(): Promise<Notification[]> {
     let outcomes: Notification[] = [];
-    await this.#loudly(async () => (outcomes = (await testAlerts()).items));
+    await notices.attempt(async () => (outcomes = (await testAlerts()).items));
     return outcomes;
   }
 
@@ -84,7 +84,7 @@ export class Ops {
   }
 
   async #loadSettings(): Promise<void> {
-    await this.#loudly(async () => {
+    await notices.attempt(async () => {
       const { items, waiting } = await getSettings();
       this.settings = items;
       this.waiting = waiting;
@@ -105,16 +105,6 @@ export class Ops {
       await load();
     } catch (error) {
       console.warn(error);
-    }
-  }
-
-  async #loudly(load: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await load();
-      return true;
-    } catch (error) {
-      notices.error(error);
-      return false;
     }
   }
 }

@@ -12,7 +12,7 @@ from videochat.access.tokens import kind_of
 from videochat.access.user import User
 from videochat.app import App
 from videochat.errors import ConflictError, InvalidError, NotFoundError, UnauthenticatedError
-from videochat.web.access_bodies import LentOut, LinkIn, SessionOut, SignIn, UserOut
+from videochat.web.access_bodies import LentOut, LinkIn, Quota, SessionOut, SignIn, UserOut
 from videochat.web.dependencies import TheApp, TheIdentity
 from videochat.web.gate import LINK_COOKIE, SESSION_COOKIE
 
@@ -114,4 +114,5 @@ def user_json(user: User) -> dict[str, object]:
         disabled=user.disabled,
         has_password=user.has_password,
         created_at=user.created_at.isoformat(),
+        quotas=Quota.model_validate(user.quotas),
     ).model_dump()
