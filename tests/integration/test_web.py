@@ -14,7 +14,9 @@ import httpx
 import pytest
 
 from recordings import lecture_wav
+from videochat.answers.breaker import FAILURES
 from videochat.app import App, open_app
+from videochat.errors import ProviderUnavailableError
 from videochat.settings import Settings
 from videochat.store import events
 from videochat.store.feed import EventFeed
@@ -313,6 +315,16 @@ async def test_health_metrics_and_system_tell_the_truth(client: httpx.AsyncClien
     assert system["provider"]["name"] == "extractive"
     metrics = (await client.get("/metrics")).text
     assert 'videochat_http_requests_total{method="GET",route="/health/ready",status="200"} 1.0' in metrics
+
+
+async def test_what_some_requests_need_makes_it_degraded(app: App, client: httpx.AsyncClient) -> None:
+    """Without a worker, or with a provider that fails, requests are served, and it is said what does not work."""
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["components"]["workers"] == {"status": "none", "alive": 0}
+    for _ in range(FAILURES):
+        app.answers.breaker.leave(ProviderUnavailableError(), answered=False)
+    assert (await client.get("/health/ready")).json()["components"]["provider"] == {"status": "failing"}
 
 
 async def test_text_can_be_read_searched_and_asked_before_the_job_has_ended(

@@ -263,7 +263,7 @@ async def test_a_redis_may_die_and_come_back_while_people_read(
         await until(lambda: shared_hits() > 10)
         await asyncio.to_thread(redis_server.kill)
         await until(lambda: away() == 1)
-        assert (await client.get("/health/ready")).json()["status"] == "ok"
+        assert (await client.get("/health/ready")).status_code == 200
         await asyncio.to_thread(redis_server.start)
         await until(lambda: away() == 0)
         hits = shared_hits()

@@ -13,6 +13,7 @@ import structlog
 from videochat.access.quotas import Quotas
 from videochat.answers import chat, repository
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
+from videochat.answers.breaker import Breaker
 from videochat.answers.metered import Metered
 from videochat.answers.provider import Provider, Request
 from videochat.answers.recorder import EndedElsewhereError, Recorder, tell_end
@@ -74,10 +75,12 @@ class AnswerService:
         self._metrics, self._tracer = telemetry.metrics, telemetry.tracer
         self._running: dict[str, asyncio.Task[None]] = {}
         self._retired: set[asyncio.Task[None]] = set()
+        self.breaker = Breaker()
 
     def use(self, provider: Provider, ai: AiSettings) -> None:
         """Have answers from now on written by this provider; the one before is closed when its last answer has ended."""
         before, self.provider, self._ai = self.provider, provider, ai
+        self.breaker = Breaker()
         retiring = asyncio.create_task(_retire(before, [*self._running.values()]), name="provider-retiring")
         self._retired.add(retiring)
         retiring.add_done_callback(self._retired.discard)
@@ -175,7 +178,7 @@ class AnswerService:
     async def _ask_provider(self, answer: Answer, request: Request, recorder: Recorder) -> None:
         about = {"answer": answer.id, "provider": answer.provider, "model": answer.model or "none"}
         with self._tracer.span(f"provider {answer.provider}", request_id(), about, kind="client") as span:
-            async with aclosing(chat.respond(Metered(self.provider, self._metrics), request)) as parts:
+            async with aclosing(chat.respond(Metered(self.provider, self._metrics, self.breaker), request)) as parts:
                 async for part in parts:
                     recorder.add(part)
             span.set(**recorder.usage)

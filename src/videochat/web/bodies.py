@@ -235,7 +235,9 @@ class SystemOut(Body):
 
 
 class HealthReport(Body):
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "degraded", "unavailable"] = Field(
+        description="degraded: requests are served, and something that some of them need does not work."
+    )
     components: dict[str, Any]
 
 

@@ -7,6 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from fake_provider import FakeProvider
+from videochat.answers.breaker import Breaker
 from videochat.answers.metered import Metered
 from videochat.answers.provider import Request
 from videochat.errors import ProviderDeniedError
@@ -18,12 +19,14 @@ REQUEST = Request("What?", ())
 async def test_each_request_is_counted_with_its_end() -> None:
     """One that ended well, one that the provider refused, and one whose asker left; each with its time."""
     metrics = Metrics()
-    well = Metered(FakeProvider(["a", "b"]), metrics)
+    well = Metered(FakeProvider(["a", "b"]), metrics, Breaker())
     assert [piece async for piece in well.answer(REQUEST)] == ["a", "b"]
     with pytest.raises(ProviderDeniedError):
-        _ = [piece async for piece in Metered(FakeProvider([ProviderDeniedError()]), metrics).answer(REQUEST)]
+        _ = [
+            piece async for piece in Metered(FakeProvider([ProviderDeniedError()]), metrics, Breaker()).answer(REQUEST)
+        ]
     left = FakeProvider(["a", "b"])
-    async with aclosing(Metered(left, metrics).answer(REQUEST)) as pieces:
+    async with aclosing(Metered(left, metrics, Breaker()).answer(REQUEST)) as pieces:
         await anext(pieces)
     assert left.left == 1
     totals = metrics.totals()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from dataclasses import asdict
 from typing import Annotated, Protocol
@@ -35,14 +36,20 @@ async def live() -> dict[str, object]:
     responses={503: {"model": HealthReport, "description": "A component that every request needs does not work."}},
 )
 async def ready(app: TheApp, response: Response) -> dict[str, object]:
-    """Say whether each component works; 503 when one that every request needs does not."""
+    """Say whether each component works; 503 when one that every request needs does not.
+
+    With 200 and `degraded` requests are served, but there is no worker, no space, or a provider that fails.
+    """
     components = {"database": await _ping(app.database), "blobs": await _ping(app.blobs)}
     if components["database"]["status"] == "ok":
         workers = len(await alive_workers(app.database, app.settings.jobs))
         components["workers"] = {"status": "ok" if workers else "none", "alive": workers}
+    components["provider"] = {"status": "failing" if app.answers.breaker.failing else "ok"}
+    components["disk"] = {"status": "ok" if await asyncio.to_thread(lambda: app.space.free) > 0 else "full"}
     healthy = all(components[name]["status"] == "ok" for name in ("database", "blobs"))
+    whole = all(component["status"] == "ok" for component in components.values())
     response.status_code = 200 if healthy else 503
-    return {"status": "ok" if healthy else "unavailable", "components": components}
+    return {"status": "ok" if whole else "degraded" if healthy else "unavailable", "components": components}
 
 
 @router.get("/metrics", response_class=Response, responses=text_response("text/plain", "Prometheus' text format."))
