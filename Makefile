@@ -60,8 +60,8 @@ check: $(READY)
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page && cd ui && npm run check; \
 		else echo "no npm: the page's own checks are left out"; fi
 
-# Those that kill, fill, wait and repeat take half an hour together.
-LONG := cache events first_text kill memory raw thousand workers
+# Those that kill, fill, wait and repeat take forty minutes together.
+LONG := cache events first_text kill memory raw soak thousand workers
 LONG_MEASURES := $(LONG:%=bench/%.py)
 MEASURES := $(filter-out $(LONG_MEASURES),$(wildcard bench/*.py))
 
