@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
 from videochat.access.audit import Audit
@@ -17,7 +16,6 @@ from videochat.access.quotas import Quotas
 from videochat.access.service import AccessService
 from videochat.answers.provider import load_provider
 from videochat.answers.service import AnswerService
-from videochat.errors import ConfigurationError
 from videochat.jobs.chores import Chores, housekeeping
 from videochat.jobs.engine import Engine
 from videochat.jobs.pipeline import PIPELINE
@@ -39,6 +37,7 @@ from videochat.ops.sealing import Sealer
 from videochat.ops.telemetry import Telemetry
 from videochat.ops.tracing import Tracer, load_tracer
 from videochat.passages.service import PassageService
+from videochat.plugins import chosen
 from videochat.settings import Settings
 from videochat.store.alarms import Alarms
 from videochat.store.blob import Blobs
@@ -54,6 +53,7 @@ from videochat.store.reporter import Reporter
 from videochat.store.session import Database, open_database
 from videochat.store.work import Workplace
 from videochat.transcripts.choose import EngineChooser
+from videochat.transcripts.exporters import Exporters, load_exporters
 from videochat.transcripts.fetches import FailedFetches
 from videochat.transcripts.host import EngineHost, fetch_in_child
 from videochat.transcripts.service import TranscriptService
@@ -84,6 +84,7 @@ class App:
     messenger: Messenger
     media: MediaService
     transcripts: TranscriptService
+    exporters: Exporters
     passages: PassageService
     answers: AnswerService
     jobs: JobService
@@ -199,6 +200,7 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         audit=Audit(database),
         media=MediaService(database, blobs, Limits.of(settings), workplace.parent, space, quotas),
         transcripts=TranscriptService(database, host),
+        exporters=load_exporters(),
         passages=passages,
         answers=AnswerService(database, passages, provider, feed, settings.ai, Telemetry(metrics, tracer), quotas),
         jobs=JobService(database, feed, quotas),
@@ -253,15 +255,8 @@ def _open_redis(url: str, metrics: Metrics, longest: float) -> Level:
 
 def open_blobs(url: str, workplace: Workplace) -> Blobs:
     """Return the blob store at the URL, whose scheme names the adapter. Raises ConfigurationError."""
-    scheme = urlsplit(url).scheme
-    known = entry_points(group="videochat.blobs")
-    if scheme not in known.names:
-        raise ConfigurationError(
-            f"STORAGE__URL: there is no {scheme!r} store; known are {', '.join(sorted(known.names))}."
-        )
-    try:
-        adapter = known[scheme].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"STORAGE__URL: the {scheme!r} store is installed but cannot be loaded.") from error
-    blobs: Blobs = adapter.from_url(url, workplace)
+    plugin = chosen("videochat.blobs", urlsplit(url).scheme, "STORAGE__URL")
+    adapter = plugin.load()
+    with plugin.blamed(secret=True):
+        blobs: Blobs = adapter.from_url(url, workplace)
     return blobs

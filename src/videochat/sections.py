@@ -6,7 +6,7 @@ A field marked `reloadable` is one that a running service takes up (`ops/live.py
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
@@ -39,6 +39,14 @@ class ServerSettings(Section):
     cors_origins: list[str] = Field([], description="Origins of other pages that may call the API.")
     allowed_hosts: list[str] = Field(
         [], description="Host names accepted beside loopback names, for a reverse proxy on this machine."
+    )
+    middleware: list[str] = Field(
+        [],
+        description="Plugins that see each request once it is let in, and its answer: the first is the outermost.",
+    )
+    middleware_options: dict[str, dict[str, Any]] = Field(
+        {},
+        description='What is told to some of them, by name: {"shout": {"word": "hello"}}. Not for secrets: they are shown.',
     )
     max_upload_bytes: int = Field(
         20 * GIB, ge=1, description="Largest file that is accepted, in bytes.", json_schema_extra=RELOADABLE

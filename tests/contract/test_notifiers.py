@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -16,6 +18,7 @@ from videochat.ops import notices
 from videochat.ops.notifier import Destination, Notice, Notifier, load_destinations
 from videochat.ops.notifiers import apprise
 from videochat.ops.notifiers.apprise import AppriseNotifier
+from videochat_shout.notifier import Board
 from waiting import until
 
 NOTICE = Notice("Critical: NoWorker", "No worker is alive – nobody.", "failure")
@@ -38,6 +41,13 @@ async def real(failures: Sequence[str | None]) -> AsyncIterator[tuple[Notifier, 
         yield notifier, lambda: [one.json["title"] for one in server.received[taken:]]
 
 
+@asynccontextmanager
+async def example(failures: Sequence[str | None]) -> AsyncIterator[tuple[Notifier, Titles]]:
+    with tempfile.TemporaryDirectory() as folder:
+        board = Path(folder) / "board"
+        yield Board.from_url(f"shout://{board}"), lambda: board.read_text().replace("!", "").splitlines()
+
+
 def url(server: Receiver) -> str:
     return f"json://me:{PASSWORD}@{server.address}/hook"
 
@@ -45,13 +55,13 @@ def url(server: Receiver) -> str:
 Made = Callable[[Sequence[str | None]], AbstractAsyncContextManager[tuple[Notifier, Titles]]]
 
 
-@pytest.mark.parametrize("made", [fake, real])
+@pytest.mark.parametrize("made", [fake, real, example])
 async def test_a_notice_arrives(made: Made) -> None:
     """Once for each time it is sent, with its title."""
     async with made([]) as (notifier, titles):
         await notifier.send(NOTICE)
         await notifier.send(NOTICE)
-        assert titles() == [NOTICE.title] * 2
+        assert [title.lower() for title in titles()] == [NOTICE.title.lower()] * 2
 
 
 @pytest.mark.parametrize("made", [fake, real])
@@ -67,12 +77,20 @@ async def test_a_refusal_is_an_error_that_may_pass(made: Made) -> None:
         assert titles() == [NOTICE.title]
 
 
-@pytest.mark.parametrize("kind", [FakeNotifier, AppriseNotifier])
+@pytest.mark.parametrize("kind", [FakeNotifier, AppriseNotifier, Board])
 def test_an_address_that_cannot_be_used_is_refused_at_once(kind: type[Notifier]) -> None:
     """Before anything is sent, and the error does not repeat it."""
     with pytest.raises(ConfigurationError) as refused:
         kind.from_url("nonsense://keep-this-t0ken")
     assert "t0ken" not in refused.value.message
+
+
+async def test_the_example_says_why_it_cannot_write(tmp_path: Path) -> None:
+    """Its file may be there later, so that it is tried again; where it is, is not said."""
+    with pytest.raises(NotificationError, match="No such file") as refused:
+        await Board.from_url(f"shout://{tmp_path}/{PASSWORD}/board").send(NOTICE)
+    assert refused.value.retryable
+    assert PASSWORD not in refused.value.message
 
 
 async def test_all_of_the_notice_is_sent() -> None:

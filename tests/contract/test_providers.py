@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
@@ -14,10 +15,12 @@ from library import spoken
 from stub_provider import Reply, StubProvider, stub_provider
 from videochat.answers.chat import respond
 from videochat.answers.citations import Citation
-from videochat.answers.provider import Provider, Request, Source, Turn, Usage, load_provider
+from videochat.answers.provider import GROUP, Provider, Request, Source, Turn, Usage, load_provider
 from videochat.answers.providers.pydantic_ai import PydanticAI
 from videochat.errors import ConfigurationError, ProviderDeniedError, ProviderError, ProviderUnavailableError
+from videochat.plugins import strangers
 from videochat.sections import AiSettings
+from videochat_shout.provider import Shout
 
 SEGMENTS = tuple(spoken("Plants are green.", "Chlorophyll absorbs red and blue light.", "Sugar is made."))
 SOURCES = (Source("p1", "m1", "plants.mp4", 0.0, 15.0, SEGMENTS, 3.0),)
@@ -47,7 +50,23 @@ async def language_model() -> AsyncIterator[Provider]:
         await provider.close()
 
 
-@pytest.fixture(params=[fake, extractive, language_model])
+@asynccontextmanager
+async def example() -> AsyncIterator[Provider]:
+    yield Shout.from_settings(AiSettings())
+
+
+@asynccontextmanager
+async def plugin(name: str) -> AsyncIterator[Provider]:
+    provider = load_provider(name, AiSettings())
+    yield provider
+    await provider.close()
+
+
+# What somebody installed beside us is held to it too.
+PLUGINS = [partial(plugin, one.name) for one in strangers() if one.group == GROUP]
+
+
+@pytest.fixture(params=[fake, extractive, language_model, example, *PLUGINS])
 async def provider(request: pytest.FixtureRequest) -> AsyncGenerator[Provider, None]:
     async with request.param() as made:
         yield made

@@ -9,12 +9,16 @@ from pathlib import Path
 from offenders import assert_none
 
 ROOT = Path(__file__).parents[2]
-PYTHON = sorted(file for folder in ("src", "tests", "bench", "docs") for file in (ROOT / folder).rglob("*.py"))
+PYTHON = sorted(
+    file for folder in ("src", "tests", "bench", "docs", "examples") for file in (ROOT / folder).rglob("*.py")
+)
 PAGE = sorted(file for file in (ROOT / "ui" / "src").rglob("*") if file.suffix in {".ts", ".svelte", ".css"})
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in PYTHON}
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 50
 TOO_WIDE = {"Exception", "BaseException"}
+# Only here: whatever a stranger's code raises becomes one error of ours, which names the plugin.
+BLAMES = ROOT / "src" / "videochat" / "plugins.py"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -70,7 +74,7 @@ def test_nobody_catches_everything() -> None:
     assert_none(
         f"{place(file, node)} except {', '.join(sorted(caught(node)))}"
         for file, tree in TREES.items()
-        if file.is_relative_to(ROOT / "src")
+        if file.is_relative_to(ROOT / "src") and file != BLAMES
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler) and TOO_WIDE & caught(node)
     )

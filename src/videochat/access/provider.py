@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Protocol
 
 from videochat.errors import ConfigurationError
+from videochat.plugins import installed
 from videochat.settings import Settings
 
 GROUP = "videochat.identity_providers"
@@ -51,9 +51,8 @@ def load_identity_provider(settings: Settings) -> IdentityProvider | None:
         raise ConfigurationError(
             "AUTH__MODE=oidc needs SERVER__PUBLIC_URL, to which browsers come back, and SECRET_KEY."
         )
-    (found,) = entry_points(group=GROUP, name="oidc")
     try:
-        adapter = found.load()
+        adapter = installed(GROUP)["oidc"].point.load()
     except ImportError:
         raise ConfigurationError("AUTH__MODE=oidc needs more packages: pip install 'videochat[oidc]'.") from None
     provider: IdentityProvider = adapter.from_settings(settings.auth)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Protocol, Self
 
-from videochat.errors import ConfigurationError
 from videochat.passages.passage import Layout, lay_out
+from videochat.plugins import chosen
 from videochat.sections import AiSettings
 from videochat.transcripts.segment import NumberedSegment
 
@@ -100,9 +99,8 @@ class Provider(Writer, Protocol):
 
 
 def load_provider(name: str, ai: AiSettings) -> Provider:
-    """Make the provider of this name. Raises ConfigurationError that lists the names there are."""
-    known = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in known:
-        raise ConfigurationError(f"AI__PROVIDER: there is no provider {name!r}; known are {', '.join(sorted(known))}.")
-    provider: type[Provider] = known[name].load()
-    return provider.from_settings(ai)
+    """Make the provider of this name. Raises ConfigurationError that lists the names there are, or says which is broken."""
+    plugin = chosen(GROUP, name, "AI__PROVIDER")
+    provider: type[Provider] = plugin.load()
+    with plugin.blamed():
+        return provider.from_settings(ai)

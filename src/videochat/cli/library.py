@@ -19,15 +19,16 @@ from videochat.media.media import CutOffError, Media, file_name
 from videochat.ops.actor import LOCAL
 from videochat.settings import Settings
 from videochat.transcripts.choose import BASIC_LABEL
-from videochat.transcripts.formats import FORMATS, timestamp
+from videochat.transcripts.formats import timestamp
 from videochat.transcripts.segment import Transcript
 
 Format = Annotated[
     str | None,
     typer.Option(
-        "-f", "--format", help=f"One of {', '.join(FORMATS)}. Default: what the name after -o ends with, else txt."
+        "-f", "--format",
+        help="One of srt, vtt, txt, md, json, and what plugins add. Default: what the name after -o ends with, else txt.",
     ),
-]
+]  # fmt: skip
 Out = Annotated[
     str | None,
     typer.Option(

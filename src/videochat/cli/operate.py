@@ -17,10 +17,12 @@ from videochat.app import App, open_app
 from videochat.cli.terminal import quiet_settings, run
 from videochat.errors import VideoChatError
 from videochat.jobs.worker import alive_workers
+from videochat.plugins import Plugin, PluginError, installed, strangers
 from videochat.settings import Settings, load_settings
 from videochat.store.migrate import migrate as migrate_database
 from videochat.transcripts.choose import EngineDescription
 from videochat.web.page import FOLDER as PAGE
+from videochat.web.server import create_api
 
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
@@ -90,10 +92,22 @@ async def _examine(settings: Settings) -> list[Finding]:
             findings += await _examine_app(app)
     except VideoChatError as error:
         findings.append(Finding("start", "problem", error.message))
-    return findings
+    return findings + [_plugin(plugin) for plugin in strangers()]
+
+
+def _plugin(plugin: Plugin) -> Finding:
+    """Judge what somebody installed: what the settings choose and is broken has kept the App from opening above."""
+    if installed(plugin.group)[plugin.name] != plugin:
+        return Finding("plugin", "hint", f"{plugin} is never used: the name is taken.")
+    try:
+        plugin.load()
+    except PluginError as error:
+        return Finding("plugin", "hint", error.message)
+    return Finding("plugin", "ok", str(plugin))
 
 
 async def _examine_app(app: App) -> list[Finding]:
+    create_api(app)  # raises what would keep `serve` from starting
     engine = app.chooser.describe(app.settings.stt)
     provider = app.answers.provider
     workers = len(await alive_workers(app.database, app.settings.jobs))

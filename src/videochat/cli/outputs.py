@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import typer
 from videochat.app import App
 from videochat.errors import InvalidError, StorageError, UnsupportedError
 from videochat.media.media import Media
-from videochat.transcripts.formats import FORMATS, Header, render_stream
+from videochat.transcripts.exporters import load_exporters
+from videochat.transcripts.formats import Header, render_stream
 from videochat.transcripts.segment import Transcript
 
 SUBTITLES = ("srt", "vtt")  # a player would not find the second recording
@@ -30,13 +31,15 @@ class Output:
 def chosen_format(form: str | None, out: str | None) -> str:
     """Return the format to write: the one asked for, else the one that the file's name says, else text.
 
-    Raises UnsupportedError for an unknown one, and InvalidError where the two contradict each other.
+    Raises UnsupportedError for one that cannot be written, and InvalidError where the two contradict each other.
     """
-    if form is not None and form not in FORMATS:
-        raise UnsupportedError(f"There is no format {form!r}; choose {', '.join(FORMATS)}.")
+    exporters = load_exporters()
+    if form is not None:
+        exporters.named(form)
     named = None if out is None or _is_folder(out) else Path(out).suffix[1:].lower()
-    if named not in FORMATS:
+    if named not in exporters.names:
         return form or "txt"
+    exporters.named(named)
     if form not in {None, named}:
         raise InvalidError(f"-o {out} names a {named} file, and {form} was asked for: leave out one of them.")
     return named
@@ -49,7 +52,8 @@ def outputs(names: Sequence[str], form: str, out: str | None, *, one_line: bool 
     """
     several = len(names) > 1
     if out is not None:
-        return [Output(_checked(file, names)) for file in _files(names, form, out)]
+        known = load_exporters().names
+        return [Output(_checked(file, names, known)) for file in _files(names, form, out, known)]
     if several and form in SUBTITLES:
         raise UnsupportedError(f"Several recordings do not fit into one {form} file: give a folder with -o FOLDER.")
     one_line = form == "json" and (one_line or several)
@@ -60,28 +64,28 @@ def _is_folder(out: str) -> bool:
     return out.endswith("/") or Path(out).is_dir()
 
 
-def _files(names: Sequence[str], form: str, out: str) -> list[Path]:
+def _files(names: Sequence[str], form: str, out: str, known: Collection[str]) -> list[Path]:
     place = Path(out)
     if _is_folder(out):
         return [place / name for name in _file_names(names, form)]
     if len(names) == 1:
         return [place]
-    if place.exists() or place.suffix[1:].lower() in FORMATS:
+    if place.exists() or place.suffix[1:].lower() in known:
         raise InvalidError(
             f"-o {out} names a file, and there are {len(names)} recordings: give a folder with -o FOLDER."
         )
     return [place / name for name in _file_names(names, form)]
 
 
-def _checked(file: Path, recordings: Sequence[str]) -> Path:
+def _checked(file: Path, recordings: Sequence[str], known: Collection[str]) -> Path:
     """Refuse to replace what is no transcript – a slip of -o must not cost a recording – and what cannot be written."""
     if file.exists():
         if any(_is_same(file, name) for name in recordings):
             raise InvalidError(f"{file} is a recording that is to be read: give another name with -o.")
         # A link is judged by what it leads to; a pipe or a terminal loses nothing.
-        if file.is_file() and file.resolve().suffix[1:].lower() not in FORMATS:
+        if file.is_file() and file.resolve().suffix[1:].lower() not in known:
             raise InvalidError(
-                f"{file} exists and is not called like a transcript ({', '.join(FORMATS)}): give another name with -o, "
+                f"{file} exists and is not called like a transcript ({', '.join(known)}): give another name with -o, "
                 "or remove it first."
             )
     there = next(place for place in (file, *file.absolute().parents) if place.exists())
@@ -118,7 +122,8 @@ def _file_names(names: Sequence[str], form: str) -> list[str]:
 
 async def write_transcript(app: App, media: Media, transcript: Transcript, form: str, output: Output) -> None:
     """Write the transcript to where it goes."""
-    pieces = render_stream(form, Header.of(transcript, media.name), app.transcripts.all_segments(transcript.id))
+    renderer = app.exporters.named(form).renderer(Header.of(transcript, media.name))
+    pieces = render_stream(renderer, app.transcripts.all_segments(transcript.id))
     if output.file is None:
         if output.heading is not None:
             typer.echo(f"==> {output.heading} <==")

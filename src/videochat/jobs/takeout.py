@@ -26,7 +26,7 @@ from videochat.media.service import MediaService
 from videochat.ops.actor import Actor
 from videochat.store.blob import Blobs
 from videochat.store.page import Page
-from videochat.transcripts.formats import Header, render_stream
+from videochat.transcripts.formats import Header, Json, render_stream
 from videochat.transcripts.service import TranscriptService
 
 
@@ -66,9 +66,8 @@ class Takeout:
         archive.writestr(f"{folder}/about.json", _json(asdict(media)))
         transcript = await self.transcripts.newest(actor, media.id)
         if transcript is not None:
-            words = render_stream(
-                "json", Header.of(transcript, media.name), self.transcripts.all_segments(transcript.id)
-            )
+            written = Json(Header.of(transcript, media.name))
+            words = render_stream(written, self.transcripts.all_segments(transcript.id))
             async for _ in _written(archive, f"{folder}/transcript.json", words):
                 yield
         # What is recorded is compressed already.

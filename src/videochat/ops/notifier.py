@@ -7,14 +7,14 @@ address takes it, all others are apprise's.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoints, entry_points
 from typing import Literal, Protocol, Self
 
 from pydantic import SecretStr
 
 from videochat.errors import ConfigurationError
+from videochat.plugins import Plugin, installed
 
 GROUP = "videochat.notifiers"
 DEFAULT = "apprise"
@@ -63,18 +63,20 @@ class Destination:
 
 def load_destinations(addresses: Sequence[SecretStr]) -> list[Destination]:
     """Return the destinations, named after their kind and place (`slack 2`). Raises ConfigurationError."""
-    known = entry_points(group=GROUP)
+    known = installed(GROUP)
     return [_destination(place, address, known) for place, address in enumerate(addresses, 1)]
 
 
-def _destination(place: int, address: SecretStr, known: EntryPoints) -> Destination:
+def _destination(place: int, address: SecretStr, known: Mapping[str, Plugin]) -> Destination:
     found = ADDRESS.fullmatch(address.get_secret_value().strip())
     if found is None:
         raise _wrong(place, "an address is written scheme://…, with tags in front as in ops,night=scheme://…")
     kind = found["kind"].lower()
+    plugin = known.get(kind, known[DEFAULT])
     try:
-        notifier: type[Notifier] = known[kind if kind in known.names else DEFAULT].load()
-        made = notifier.from_url(found["url"])
+        notifier: type[Notifier] = plugin.load()
+        with plugin.blamed(secret=True):
+            made = notifier.from_url(found["url"])
     except ConfigurationError as error:
         raise _wrong(place, error.message) from None
     return Destination(f"{kind} {place}", kind, frozenset((found["tags"] or "").split(",")) - {""}, made)

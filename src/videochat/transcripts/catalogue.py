@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
+from videochat import plugins
 from videochat.errors import ConfigurationError
+from videochat.plugins import Plugin
 from videochat.transcripts.transcriber import Engine
 
 GROUP = "videochat.engines"
@@ -18,22 +19,19 @@ Catalogue = Mapping[str, Callable[[], Engine]]
 
 def installed() -> Catalogue:
     """Return the engines that are installed, by the name used in STT__ENGINE."""
-    return {point.name: partial(_build, point) for point in entry_points(group=GROUP)}
+    return {name: partial(_build, plugin) for name, plugin in plugins.installed(GROUP).items()}
 
 
 def engine_named(name: str, catalogue: Catalogue) -> Engine:
-    """Return the engine of that name. Raises ConfigurationError."""
+    """Return the engine of that name. Raises ConfigurationError that lists them, or says which plugin is broken."""
     if name not in catalogue:
         raise ConfigurationError(
             f"STT__ENGINE: there is no engine {name!r}; choose auto, {', '.join(sorted(catalogue))}."
         )
-    try:
-        return catalogue[name]()
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"STT__ENGINE: the engine {name!r} is installed but cannot be loaded; see the log of the service."
-        ) from error
+    return catalogue[name]()
 
 
-def _build(point: EntryPoint) -> Engine:
-    return cast("Engine", point.load()())
+def _build(plugin: Plugin) -> Engine:
+    engine = plugin.load()
+    with plugin.blamed():
+        return cast("Engine", engine())

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from videochat.errors import UnsupportedError
 from videochat.transcripts.choose import BASIC_LABEL
 from videochat.transcripts.cues import cues
 from videochat.transcripts.paragraphs import Paragraph, ParagraphBuilder
@@ -44,7 +42,7 @@ class Header:
 
 
 class Renderer(Protocol):
-    """Writes one format, a segment at a time."""
+    """Writes one file, a segment at a time, so that nobody holds all of it. Pieces may be empty."""
 
     def opening(self) -> str: ...
 
@@ -53,25 +51,20 @@ class Renderer(Protocol):
     def closing(self) -> str: ...
 
 
-def render(name: str, header: Header, segments: Iterable[Segment]) -> Iterator[str]:
-    """Yield the file in pieces. Raises UnsupportedError for an unknown format, before the first piece is asked for."""
-    return _pieces(renderer_named(name, header), segments)
-
-
-async def render_stream(name: str, header: Header, segments: AsyncIterable[Segment]) -> AsyncIterator[str]:
-    """Yield the file in pieces while the segments are being read."""
-    renderer = renderer_named(name, header)
+def render(renderer: Renderer, segments: Iterable[Segment]) -> Iterator[str]:
+    """Yield the file in pieces."""
     yield renderer.opening()
-    async for segment in segments:
+    for segment in segments:
         yield renderer.segment(segment)
     yield renderer.closing()
 
 
-def renderer_named(name: str, header: Header) -> Renderer:
-    """Return what writes this format. Raises UnsupportedError."""
-    if name not in _RENDERERS:
-        raise UnsupportedError(f"There is no format {name!r}; choose {', '.join(FORMATS)}.")
-    return _RENDERERS[name](header)
+async def render_stream(renderer: Renderer, segments: AsyncIterable[Segment]) -> AsyncIterator[str]:
+    """Yield the file in pieces while the segments are being read."""
+    yield renderer.opening()
+    async for segment in segments:
+        yield renderer.segment(segment)
+    yield renderer.closing()
 
 
 def timestamp(seconds: float) -> str:
@@ -80,20 +73,15 @@ def timestamp(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def _pieces(renderer: Renderer, segments: Iterable[Segment]) -> Iterator[str]:
-    yield renderer.opening()
-    for segment in segments:
-        yield renderer.segment(segment)
-    yield renderer.closing()
-
-
 def _clock(milliseconds: int, point: str) -> str:
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{rest:03d}"
 
 
-class _Srt:
+class Srt:
     """SubRip. It has no way to quote, so an arrow in the text becomes another one."""
+
+    media_type: ClassVar[str] = "application/x-subrip"
 
     def __init__(self, _header: Header) -> None:
         self._count = 0
@@ -119,8 +107,10 @@ class _Srt:
         return "\n".join(lines).replace("-->", "→")
 
 
-class _Vtt:
+class Vtt:
     """WebVTT (https://www.w3.org/TR/webvtt1/)."""
+
+    media_type: ClassVar[str] = "text/vtt"
 
     def __init__(self, header: Header) -> None:
         self._header = header
@@ -141,8 +131,10 @@ class _Vtt:
         return "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-class _Prose:
-    """What txt and md share: paragraphs with an empty line between them."""
+class Text:
+    """Plain text: paragraphs with an empty line between them."""
+
+    media_type: ClassVar[str] = "text/plain"
 
     def __init__(self, header: Header) -> None:
         self._header = header
@@ -164,9 +156,10 @@ class _Prose:
         return f"{paragraph.speaker}: {paragraph.text}" if paragraph.speaker else paragraph.text
 
 
-class _Markdown(_Prose):
+class Markdown(Text):
     """Markdown, in which nothing of the text is taken for markup."""
 
+    media_type: ClassVar[str] = "text/markdown"
     SPECIAL = re.compile(r"([\\`*_\[\]<>#|~!&$])")
 
     def opening(self) -> str:
@@ -181,8 +174,10 @@ class _Markdown(_Prose):
         return self.SPECIAL.sub(r"\\\1", text)
 
 
-class _Json:
+class Json:
     """One JSON object; the segments come last, one in a line."""
+
+    media_type: ClassVar[str] = "application/json"
 
     def __init__(self, header: Header) -> None:
         self._header = header
@@ -198,16 +193,3 @@ class _Json:
 
     def closing(self) -> str:
         return "\n]}\n"
-
-
-_RENDERERS: MappingProxyType[str, Callable[[Header], Renderer]] = MappingProxyType(
-    {"srt": _Srt, "vtt": _Vtt, "txt": _Prose, "md": _Markdown, "json": _Json}
-)
-FORMATS = tuple(_RENDERERS)
-MEDIA_TYPES: MappingProxyType[str, str] = MappingProxyType({
-    "srt": "application/x-subrip",
-    "vtt": "text/vtt",
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "json": "application/json",
-})  # fmt: skip

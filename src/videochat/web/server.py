@@ -18,6 +18,7 @@ from videochat.web.cached import Validators
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
 from videochat.web.gate import Gate
 from videochat.web.limits import Rates
+from videochat.web.middleware import Layer, load_middleware
 from videochat.web.routes import (
     account,
     alerts,
@@ -36,7 +37,7 @@ from videochat.web.routes import (
 
 
 def create_api(app: App) -> FastAPI:
-    """Return the ASGI application over an App that its caller has opened and will close."""
+    """Return the ASGI application over an App that its caller has opened and will close. Raises ConfigurationError."""
     api = FastAPI(
         title="VideoChat",
         version=__version__,
@@ -69,6 +70,7 @@ def create_api(app: App) -> FastAPI:
     problems.install(api)
     openapi.install(api)
     _install_edge(api, app)
+    api.middleware_stack = api.build_middleware_stack()  # now: what is wrong with a plugin is said at the start
     return api
 
 
@@ -77,6 +79,8 @@ def _install_edge(api: FastAPI, app: App) -> None:
     server = app.settings.server
     api.add_middleware(Validators)
     api.add_middleware(HeadAnswers)
+    for choice in reversed(load_middleware(server)):
+        api.add_middleware(Layer, choice=choice)
     api.add_middleware(Gate, service=app, rates=api.state.rates)
     if server.cors_origins:
         api.add_middleware(
@@ -92,6 +96,7 @@ def _install_edge(api: FastAPI, app: App) -> None:
 @asynccontextmanager
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     app: App = api.state.app
+    app.exporters.usable()  # imports them before anybody waits for it
     await app.answers.recover()
     yield
     await api.state.rates.close()

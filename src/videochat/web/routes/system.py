@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Response
 from videochat import __version__
 from videochat.errors import DeniedError, VideoChatError
 from videochat.jobs.worker import alive_workers
-from videochat.transcripts.formats import FORMATS
 from videochat.web.bodies import HealthReport, SystemOut
 from videochat.web.dependencies import TheApp
 from videochat.web.openapi import text_response
@@ -76,7 +75,7 @@ async def system(app: TheApp) -> dict[str, object]:
         "engine": asdict(app.chooser.describe(settings.stt)),
         "provider": {"name": app.answers.provider.name, "model": app.answers.provider.model},
         "limits": {"max_upload_bytes": settings.server.max_upload_bytes},
-        "formats": list(FORMATS),
+        "formats": list(app.exporters.usable()),
     }
 
 

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from videochat.app import App
-from videochat.errors import InvalidError, NotFoundError, UnsupportedError
+from videochat.errors import InvalidError, NotFoundError
 from videochat.jobs.parameters import freeze
 from videochat.media.media import Media, file_name
 from videochat.ops.actor import Actor
 from videochat.store.cache.stamps import recording
-from videochat.transcripts.formats import FORMATS, Header, render_stream
+from videochat.transcripts.exporters import Format
+from videochat.transcripts.formats import Header, render_stream
 from videochat.transcripts.segment import Transcript
 from videochat.web.bodies import JobOut, TranscriptionIn, TranscriptOut
 from videochat.web.cached import Asked, Basis, Input, TheAsked, as_json, cached, matches, validators
@@ -27,7 +28,10 @@ router = APIRouter(prefix="/api/media/{media_id}", tags=["transcripts"])
 NOTE = "X-Transcript-Note"
 # A longer one is sent while it is being read, so that nobody holds all of it: about twelve hours.
 MOST_KEPT_SEGMENTS = 10_000
-FileFormat = Annotated[str | None, Query(description=f"One of {', '.join(FORMATS)}.")]
+FileFormat = Annotated[
+    str | None,
+    Query(description="One of the `formats` in `/api/system`: srt, vtt, txt, md, json, and what plugins add."),
+]
 
 
 @router.get("/transcript", response_model=TranscriptOut, response_model_exclude_unset=True)
@@ -79,15 +83,6 @@ async def _page(app: App, _actor: Actor, transcript: Transcript, after: int, lim
     return as_json(TranscriptOut.model_validate(page))
 
 
-MEDIA_TYPES = {
-    "srt": "application/x-subrip",
-    "vtt": "text/vtt",
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "json": "application/json",
-}
-
-
 @router.get("/subtitles.vtt", response_class=StreamingResponse, responses=text_response("text/vtt", "The subtitles."))
 async def subtitles(asked: TheAsked, media_id: str) -> Response:
     """Return what is transcribed so far as WebVTT, for players."""
@@ -95,36 +90,35 @@ async def subtitles(asked: TheAsked, media_id: str) -> Response:
 
 
 async def _file(asked: Asked, media: Media, transcript: Transcript | None, form: str) -> Response:
-    if form not in FORMATS:
-        raise UnsupportedError(f"There is no format {form!r}; choose {', '.join(FORMATS)}.")
+    wanted = asked.app.exporters.named(form)
     if transcript is None:
         raise NotFoundError("This recording has no transcript yet.")
     header = Header.of(transcript, media.name)
     send = _export if transcript.segments <= MOST_KEPT_SEGMENTS else _stream
-    response = await send(asked, transcript, header, form)
+    response = await send(asked, transcript, header, wanted)
     name = f"{PurePath(file_name(media.name)).stem}.{form}"
-    response.headers["Content-Type"] = f"{MEDIA_TYPES[form]}; charset=utf-8"
+    response.headers["Content-Type"] = f"{wanted.media_type}; charset=utf-8"
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
     response.headers[NOTE] = _ascii(header.note)
     return response
 
 
-def _basis_of_file(_actor: Actor, transcript: Transcript, header: Header, form: str) -> Basis:
-    return Basis([recording(transcript.media_id)], [*_state(transcript), header.title, form])
+def _basis_of_file(_actor: Actor, transcript: Transcript, header: Header, form: Format) -> Basis:
+    return Basis([recording(transcript.media_id)], [*_state(transcript), header.title, form.name, form.version])
 
 
 @cached("export", _basis_of_file)
-async def _export(app: App, _actor: Actor, transcript: Transcript, header: Header, form: str) -> bytes:
-    pieces = render_stream(form, header, app.transcripts.all_segments(transcript.id))
+async def _export(app: App, _actor: Actor, transcript: Transcript, header: Header, form: Format) -> bytes:
+    pieces = render_stream(form.renderer(header), app.transcripts.all_segments(transcript.id))
     return "".join([piece async for piece in pieces]).encode()
 
 
-async def _stream(asked: Asked, transcript: Transcript, header: Header, form: str) -> Response:
+async def _stream(asked: Asked, transcript: Transcript, header: Header, form: Format) -> Response:
     on = _basis_of_file(asked.actor, transcript, header, form)
     name = await asked.app.cache.name("export", asked.actor.id, on.tags, *on.inputs)
     if matches(asked.headers, name.etag):
         return Response(status_code=304, headers=validators(name))
-    pieces = render_stream(form, header, asked.app.transcripts.all_segments(transcript.id))
+    pieces = render_stream(form.renderer(header), asked.app.transcripts.all_segments(transcript.id))
     return StreamingResponse(pieces, headers=validators(name))
 
 
