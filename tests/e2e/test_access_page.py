@@ -238,8 +238,8 @@ def test_a_link_opens_one_recording(
     expect(guest.get_by_text("This recording is not here")).to_be_visible(timeout=LONG)
 
 
-def test_keys_sessions_and_the_password(page: Page, house: Service) -> None:
-    """A key is shown once and is for programs, a password is changed by who knows the old one, a session is ended."""
+def test_keys_and_sessions(page: Page, house: Service) -> None:
+    """A key is shown once and is for programs, and a session is ended from another."""
     signed_in(page, house.url, "Ben")
     choose(page, "menu-account")
     expect(page.get_by_test_id("usage")).to_contain_text("no limit")
@@ -268,6 +268,12 @@ def test_keys_sessions_and_the_password(page: Page, house: Service) -> None:
         page.get_by_test_id("session-end").click()
         expect(page.get_by_test_id("session-row")).to_have_count(1)
         assert elsewhere.get("/api/media").status_code == 401
+
+
+def test_the_password_and_the_end_of_an_account(page: Page, house: Service) -> None:
+    """A password is changed by who knows the old one, and an account is erased by who types its name."""
+    signed_in(page, house.url, "Ben")
+    choose(page, "menu-account")
 
     def change(old: str, new: str) -> None:
         for field, value in (("old", old), ("new", new), ("again", new)):
