@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -12,7 +13,10 @@ from videochat.ops.alerts import Alert, Rule, prometheus_rules
 from videochat.store.alarms import AlertEvent
 from videochat.web.bodies import AlertOut, AlertsOut, NotificationsOut, SilenceIn
 from videochat.web.dependencies import TheActor, TheApp
-from videochat.web.openapi import text_response
+
+RULE_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A rule file.", "content": {"application/yaml": {"schema": {"type": "object"}}}}
+}
 
 router = APIRouter(tags=["ops"], prefix="/api/ops/alerts")
 
@@ -30,7 +34,7 @@ async def list_alerts(app: TheApp) -> dict[str, object]:
     }
 
 
-@router.get("/rules.yaml", response_class=Response, responses=text_response("application/yaml", "A rule file."))
+@router.get("/rules.yaml", response_class=Response, responses=RULE_FILE)
 async def rules(app: TheApp) -> Response:
     """Return the same rules for Prometheus."""
     return Response(prometheus_rules([*app.alarms.rules().values()]), media_type="application/yaml")
