@@ -70,6 +70,15 @@ async def test_who_guesses_is_slowed_down(house: House, monkeypatch: pytest.Monk
     assert (await stranger.post(ME, json={"name": "Anna", "password": PASSWORD})).status_code == 200
 
 
+async def test_a_burst_of_guesses_does_not_pass_together(house: House) -> None:
+    """Thirty at the same time are ten guesses and twenty refusals."""
+    await house.person("Anna")
+    stranger = await house.stranger()
+    guesses = [stranger.post(ME, json={"name": "Anna", "password": f"wrong {n}"}) for n in range(30)]
+    statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    assert (statuses.count(401), statuses.count(429)) == (10, 20)
+
+
 async def test_another_page_cannot_use_our_cookie(house: House) -> None:
     """What changes something takes an Origin of ours beside the cookie; a key needs none, because no browser adds it."""
     anna = await house.person("Anna")

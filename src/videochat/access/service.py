@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,6 +48,8 @@ class AccessService:
         self._lifetime = timedelta(days=auth.session_days)
         self._passwords = Passwords()
         self._throttle = Throttle(database)
+        # A burst of guesses must not pass the throttle together, before the first of them has failed.
+        self._one_guess = asyncio.Lock()
 
     async def sign_in(self, name: str, password: str, client: Client) -> tuple[Token, User]:
         """Open a session for who knows the password.
@@ -54,16 +57,24 @@ class AccessService:
         Raises UnauthenticatedError – the same for a wrong name, a wrong password and a disabled account – and
         TooManyError after too many failures.
         """
-        who = (f"name:{name.casefold()[:LONGEST_NAME]}", f"address:{client.address}")
-        await self._throttle.check(who)
         async with self._database.read() as session:
             user = await repository.user_named(session, name)
-            stored = await repository.password_of(session, user.id) if user else None
-        if not await self._passwords.fits(password, stored) or user is None or user.disabled:
-            await self._throttle.fail(who)
+            stored = await repository.password_of(session, user.id) if user and not user.disabled else None
+        who = (f"name:{name.casefold()[:LONGEST_NAME]}", f"address:{client.address}")
+        right = await self._guess(who, password, stored)
+        if not right or user is None:
             raise UnauthenticatedError("The name or the password is wrong.", code="wrong_credentials")
         await self._throttle.forgive(who[0])
         return await self.open_session(user, client), user
+
+    async def _guess(self, who: Sequence[str], password: str, stored: str | None) -> bool:
+        """Say whether this is the password, and count it when it is not. Raises TooManyError."""
+        async with self._one_guess:
+            await self._throttle.check(who)
+            right = await self._passwords.fits(password, stored)
+            if not right:
+                await self._throttle.fail(who)
+            return right
 
     async def open_session(self, user: User, client: Client) -> Token:
         """Open a session for who has shown who they are."""
@@ -175,12 +186,9 @@ class AccessService:
 
     async def change_password(self, user_id: str, old: str, new: str, keep_session: str | None, client: Client) -> None:
         """Let somebody have another password; their other sessions end. Raises UnauthenticatedError, TooManyError, InvalidError."""
-        who = (f"name:{user_id}", f"address:{client.address}")
-        await self._throttle.check(who)
         async with self._database.read() as session:
             stored = await repository.password_of(session, user_id)
-        if not await self._passwords.fits(old, stored):
-            await self._throttle.fail(who)
+        if not await self._guess((f"name:{user_id}", f"address:{client.address}"), old, stored):
             raise UnauthenticatedError("The old password is wrong.", code="wrong_credentials")
         await self.set_password(user_id, new, keep_session)
 

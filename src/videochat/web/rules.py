@@ -26,6 +26,7 @@ ANY = "GET POST PUT PATCH DELETE"
 LINES: tuple[tuple[str, str, Rule], ...] = (
     ("POST", r"/api/session(/.*)?", Rule(None, "enter", audited=True)),
     (ANY, r"/api/session(/.*)?", Rule(None, "read")),
+    ("GET", r"/api/account/export", Rule("read", "read", audited=True)),
     ("GET", r"/api/account(/.*)?", Rule("read", "read")),
     (ANY, r"/api/account(/.*)?", Rule("read", "write", audited=True, by_person=True)),
     ("GET", r"/api/(ops|users)(/.*)?", Rule("operate", "read")),
