@@ -4,13 +4,13 @@
 
 Two web processes and two workers on PostgreSQL (on SQLite where no server answers), with accounts. Four people sign in again
 and again, at both web processes in turn; each visit has a stream of all events open, uploads a recording that nobody has sent
-before, follows its transcription, reads, searches and asks, follows the answer, deletes everything and signs out. Every two
-seconds each process is looked at: its resident memory, its open handles, its coroutines (as /api/ops/resources says) and its
-children; and the files in DATA_DIR but for the log, which has a bound of its own. The first fifth warms up. Of the rest the
-slope (Theil and Sen: the median of the slopes of all pairs, which single peaks do not move) is carried to the whole run:
-`growth`, which must stay within the bound of its kind. There must be no error, and in the end no job, no recording, and no
-process that outlives those that started it. Prints one JSON line with the errors, what is left and the worst growths last.
-Takes ten minutes.
+before, follows its transcription, reads, searches and asks, follows the answer, deletes everything and signs out. Twice a
+minute all have left for a moment, and each process is looked at, at rest: its resident memory, its open handles, its coroutines
+(as /api/ops/resources says) and its children; and the files in DATA_DIR but for the log, which has a bound of its own. The first
+fifth warms up. Of the rest the slope (Theil and Sen: the median of the slopes of all pairs, which single peaks do not move) is
+carried to the whole run: `growth`, which must stay within the bound of its kind. There must be no error, and in the end no job,
+no recording, and no process that outlives those that started it. Prints one JSON line with the errors, what is left and the
+worst growths last. Takes ten minutes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ import contextlib
 import os
 import subprocess
 import tempfile
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -43,7 +42,7 @@ from videochat.settings import Settings
 
 WORKERS, AT_A_TIME = 2, 1
 PEOPLE, EVERY_SECONDS = 4, 4.0
-LOOK_SECONDS, WARM_SHARE = 2.0, 0.2
+ROUND_SECONDS, REST_SECONDS, WARM_SHARE = 20.0, 8.0, 0.2  # processes report on themselves every five seconds
 SETTLE_SECONDS, STOP_SECONDS = 30.0, 20.0
 MIB = 1024**2
 # Growth over the whole run that a kind may seem to have: a megabyte a minute would fill a machine in a week.
@@ -98,9 +97,7 @@ def measure(minutes: float) -> dict[str, object]:
         cluster.add_web()
         visitors = Visitors([web.url for web in cluster.webs], "ann")
         key = asyncio.run(_administrator(cluster, visitors.user))
-        with _watched(cluster, key) as series:
-            progress(f"people come and go for {minutes:g} minutes")
-            asyncio.run(visitors.come(PEOPLE, EVERY_SECONDS, seconds))
+        series = _watched(cluster, key, visitors, seconds)
         left = _left(cluster, key) | {"processes": _strays(cluster)}
     about = {"database": kind, "minutes": minutes, "visits": visitors.visits, "requests": visitors.requests.total()}
     return {**about, "looks": max(map(len, series.seen.values())), **summary(series, seconds, visitors.errors, left)}
@@ -133,24 +130,16 @@ async def _administrator(cluster: Cluster, name: str) -> str:
         return key.text
 
 
-@contextlib.contextmanager
-def _watched(cluster: Cluster, key: str) -> Iterator[Series]:
-    """Look at all processes again and again, in a thread of its own."""
-    series, ended = Series(), threading.Event()
-    thread = threading.Thread(target=_watch, args=(cluster, key, series, ended))
-    thread.start()
-    try:
-        yield series
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _watch(cluster: Cluster, key: str, series: Series, ended: threading.Event) -> None:
-    began = time.monotonic()
+def _watched(cluster: Cluster, key: str, visitors: Visitors, seconds: float) -> Series:
+    """Let people come and go, and look at all processes each time that they have gone."""
+    series, began = Series(), time.monotonic()
     with _looker(cluster, key) as client:
-        while not ended.wait(LOOK_SECONDS):
+        while (at := time.monotonic() - began) < seconds:
+            progress(f"people come and go, {at:.0f} of {seconds:.0f} seconds")
+            asyncio.run(visitors.come(PEOPLE, EVERY_SECONDS, ROUND_SECONDS))
+            time.sleep(REST_SECONDS)
             series.add(time.monotonic() - began, _look(cluster, client))
+    return series
 
 
 def _looker(cluster: Cluster, key: str) -> httpx.Client:
