@@ -14,15 +14,20 @@ from sqlalchemy import select
 from fake_provider import FakeProvider
 from library import add_recording
 from unlimited import unlimited
+from videochat.access import quotas
+from videochat.access.audit import Audit
+from videochat.access.identity import Identities
+from videochat.access.service import AccessService
 from videochat.answers.service import AnswerService
 from videochat.media import repository as media_repository
 from videochat.media.media import Limits, Window
 from videochat.media.service import MediaService
+from videochat.media.sharing import Sharing
 from videochat.ops.actor import LOCAL
 from videochat.ops.resources import Space
 from videochat.ops.telemetry import Telemetry
 from videochat.passages.service import PassageService
-from videochat.settings import AiSettings
+from videochat.sections import AiSettings, AuthSettings
 from videochat.store import artefacts, overrides
 from videochat.store.backup import TABLES, BackedUp, back_up
 from videochat.store.blob import Blobs, content_key, windows_prefix
@@ -118,11 +123,30 @@ async def fill(library: Library) -> None:
     await answers.run(answer.id)
     async with library.database.write() as session:
         await overrides.put(session, "log.level", '"DEBUG"', "local")
+    await add_people(library)
     job = await add_job(library.database, "busy")
     await put_blob(library, content_key("med_busylocal".ljust(64, "0")), b"busy")
     await add_windows(library.database, job, 0, 1)
     assert await take(library.database, "decode")
     assert await take(library.database, "window")
+
+
+async def add_people(library: Library) -> None:
+    """Make two accounts, of which one has a key, reads what the other shares, and has used something."""
+    feed = EventFeed(library.database)
+    identities = Identities(library.database, feed, 1)
+    access, sharing = (
+        AccessService(library.database, identities, AuthSettings()),
+        Sharing(library.database, identities.forget),
+    )
+    await access.add_user("Ada", "admin")
+    ben = await access.add_user("Ben", "member")
+    await access.add_key(ben.id, "tool")
+    await sharing.grant(LOCAL, "m1", "Ben")
+    await sharing.add_link(LOCAL, "m1", 1)
+    await Audit(library.database).note(ben.id, "POST /api/media", "/api/media", "201")
+    async with library.database.write() as session:
+        await quotas.count(session, ben.id, audio_seconds=1.5, tokens=3)
 
 
 def names_in(folder: Path) -> list[str]:

@@ -140,7 +140,7 @@ def test_ask_answers_with_a_time_and_as_json(tmp_path: Path) -> None:
         (["export", "med_unknown"], "[not_found]"),
         (["export", "n" * 300], "[not_found]"),
         (["export", "talk.wav"], "`videochat transcribe talk.wav` puts it there"),
-        (["serve", "--host", "0.0.0.0"], "sign-in"),
+        (["serve", "--host", "0.0.0.0"], "AUTH__MODE=users"),
     ],
 )
 def test_bad_input_is_one_clear_line(tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -27,6 +27,7 @@ from videochat.store.blob import content_key
 from videochat.store.blobs.local import LocalBlobs
 from videochat.store.blobs.s3 import S3Blobs
 from videochat.store.restore import restore
+from waiting import until
 
 MIB = 1024**2
 KINDS = ("sqlite", "postgresql")
@@ -137,23 +138,23 @@ async def test_a_backup_is_of_one_moment_while_others_write_and_delete(
     library: Library, target: Library, tmp_path: Path
 ) -> None:
     """In each there are whole recordings only: every transcript with all its segments and passages, every file."""
-    stop = asyncio.Event()
+    stop, written = asyncio.Event(), {"x": 0, "y": 0}
 
-    async def busy(name: str) -> int:
+    async def busy(name: str) -> None:
         for n in itertools.count():
             await add_talk(library, f"{name}{n}")
             if n > 1:
                 await library.media.delete(LOCAL, f"{name}{n - 2}")
+            written[name] = n
             if stop.is_set():
-                return n
-        raise AssertionError
+                return
 
-    writers = [asyncio.create_task(busy(name)) for name in ("x", "y")]
-    await asyncio.sleep(0.5)
+    writers = [asyncio.create_task(busy(name)) for name in written]
     for n in range(5):
+        await until(lambda n=n: min(written.values()) > 2 * n)  # type: ignore[misc]
         assert (await library.back_up(tmp_path / f"backup{n}")).lost == []
     stop.set()
-    assert min(await asyncio.gather(*writers)) > 3
+    await asyncio.gather(*writers)
     found = 0
     for n in range(5):
         folder = tmp_path / f"restored{n}"
