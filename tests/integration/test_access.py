@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from library import add_media
 from people import PASSWORD, House, code, open_house
-from videochat.access import throttle
+from videochat.access import repository, throttle
 from videochat.ops.actor import LOCAL
 from waiting import until
 
@@ -68,6 +68,17 @@ async def test_who_guesses_is_slowed_down(house: House, monkeypatch: pytest.Monk
     assert 0 < int(refused.headers["retry-after"]) <= 900
     monkeypatch.setattr(throttle, "WINDOW", timedelta(seconds=0))
     assert (await stranger.post(ME, json={"name": "Anna", "password": PASSWORD})).status_code == 200
+
+
+async def test_an_old_series_of_failures_does_not_swallow_a_new_one(house: House) -> None:
+    """Who failed long ago and fails again has failed once, and not never."""
+    now = datetime.now(UTC)
+    for at in (now - timedelta(hours=1), now):
+        async with house.app.database.write() as session:
+            await repository.fail(session, "name:anna", at, at - throttle.WINDOW)
+    async with house.app.database.read() as session:
+        ((failures, _),) = await repository.attempts(session, ["name:anna"], now - throttle.WINDOW)
+    assert failures == 1
 
 
 async def test_a_burst_of_guesses_does_not_pass_together(house: House) -> None:

@@ -180,12 +180,12 @@ async def attempts(session: AsyncSession, who: Sequence[str], since: datetime) -
 
 
 async def fail(session: AsyncSession, who: str, now: datetime, since: datetime) -> None:
-    """Count a failure; those from before `since` are forgotten."""
+    """Count a failure; those from before `since` are forgotten first, so that this one is the first of a new series."""
+    await session.execute(delete(AttemptRow).where(AttemptRow.since <= since))
     statement = upsert(session, AttemptRow).values(who=who, failures=1, since=now)
     await session.execute(
         statement.on_conflict_do_update(index_elements=["who"], set_={"failures": AttemptRow.failures + 1})
     )
-    await session.execute(delete(AttemptRow).where(AttemptRow.since <= since))
 
 
 async def forgive(session: AsyncSession, who: str) -> None:
