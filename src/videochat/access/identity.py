@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.access import repository
 from videochat.access.tokens import Kind, hash_of, kind_of
-from videochat.access.user import MAY, Role
+from videochat.access.user import MAY
 from videochat.ops.actor import LOCAL, PERMISSIONS, Actor, Permission
 from videochat.ops.tasks import cancelled
 from videochat.store.feed import EventFeed, within
@@ -28,17 +28,15 @@ SEEN_EVERY = timedelta(minutes=10)  # a session or a key is noted as used at mos
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, under which name, and by which session, key or link (`credential` is its id)."""
+    """Who asks, and by which session, key or link (`credential` is its id)."""
 
     actor: Actor
-    name: str
-    role: Role | None
     kind: Kind | None
     credential: str
     expires_at: datetime | None = None
 
 
-AT_HOME = Identity(LOCAL, "local", "admin", None, "")
+AT_HOME = Identity(LOCAL, None, "")
 
 
 class Identities:
@@ -135,7 +133,7 @@ async def _by_session(session: AsyncSession, key: str, now: datetime) -> Found:
         return None, None
     opened, user = found
     actor = Actor(user.id, MAY[user.role], sharers=await repository.sharers(session, user.id))
-    return Identity(actor, user.name, user.role, "session", opened.id, opened.expires_at), opened.seen_at
+    return Identity(actor, "session", opened.id, opened.expires_at), opened.seen_at
 
 
 async def _by_key(session: AsyncSession, key: str, now: datetime) -> Found:
@@ -147,9 +145,7 @@ async def _by_key(session: AsyncSession, key: str, now: datetime) -> Found:
         return None, None
     may: frozenset[Permission] = PERMISSIONS if user is None else MAY[user.role]
     actor = Actor(made.user_id, may & made.scopes, sharers=await repository.sharers(session, made.user_id))
-    role: Role = "admin" if user is None else user.role
-    name = made.name if user is None else user.name
-    return Identity(actor, name, role, "key", made.id, made.expires_at), made.used_at
+    return Identity(actor, "key", made.id, made.expires_at), made.used_at
 
 
 async def _by_link(session: AsyncSession, key: str, now: datetime) -> Identity | None:
@@ -158,4 +154,4 @@ async def _by_link(session: AsyncSession, key: str, now: datetime) -> Identity |
         return None
     link, media, expires_at = found
     actor = Actor(f"link:{link}", frozenset({"read"}), frozenset({media}))
-    return Identity(actor, "", None, "link", link, expires_at)
+    return Identity(actor, "link", link, expires_at)
