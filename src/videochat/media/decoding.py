@@ -64,6 +64,7 @@ class Decoders:
     async def one(self, task: Message) -> AsyncIterator[AsyncIterator[Message]]:
         """Give the replies of a fresh process that does the task; it is gone when the block ends."""
         async with self._lent() as mould, mould.cast(task) as replies:
+            log.debug("decoder.given", mould=mould.pid)  # `bench/again.py` counts them
             yield replies
 
     async def close(self) -> None:
@@ -97,13 +98,15 @@ class Decoders:
 
 
 async def decode_windows(
-    path: Path, work_folder: Path, cutting: Cutting, limits: Limits, decoders: Decoders | None = None
+    path: Path, work_folder: Path, cutting: Cutting, limits: Limits, decoders: Decoders | None = None, *, first: int = 0
 ) -> AsyncGenerator[CutWindow | AudioReport]:
-    """Decode the file once and yield each window as soon as it is cut, and at the end the report.
+    """Decode the file once and yield each window from the first one on as soon as it is cut, and at the end the report.
 
     Leaving the iteration kills the child at once; use `contextlib.aclosing`. Raises MediaError and StorageError.
     """
-    task = {"path": str(path), "folder": str(work_folder), "cutting": asdict(cutting), "limits": asdict(limits)}
+    task = {
+        "path": str(path), "folder": str(work_folder), "cutting": asdict(cutting), "limits": asdict(limits), "first": first,
+    }  # fmt: skip
     async with aclosing(_replies({"decode": task}, decoders)) as replies:
         async for reply in replies:
             if "window" in reply:

@@ -1,7 +1,8 @@
 """The child's half of probing and decoding: `python -m videochat.media.decoding_child`, started by `decoding`; it forks for each.
 
-Tasks: `{"probe": {path, limits}}` → `{"probe": {…}}`; `{"decode": {path, folder, cutting, limits}}` → `{"window": {n, start,
-end, speech, file}}` for each window, then `{"report": {…}}`. Either may end with `{"error": {code, message}}`.
+Tasks: `{"probe": {path, limits}}` → `{"probe": {…}}`; `{"decode": {path, folder, cutting, limits, first}}` → `{"window": {n,
+start, end, speech, file}}` for each window from the first one on, then `{"report": {…}}`. Either may end with `{"error": {code,
+message}}`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _probe(path: str, limits: Message) -> Iterator[Message]:
     yield {"probe": asdict(probe(Path(path), Limits(**limits)))}
 
 
-def _decode(path: str, folder: str, cutting: Message, limits: Message) -> Iterator[Message]:
+def _decode(path: str, folder: str, cutting: Message, limits: Message, first: int) -> Iterator[Message]:
     bounds = Limits(**limits)
     _bound_time(bounds.max_work_seconds)
     decoding = decode(Path(path), bounds)
@@ -55,7 +56,8 @@ def _decode(path: str, folder: str, cutting: Message, limits: Message) -> Iterat
     cutter = WindowCutter(Cutting(**cutting))
     count = 0
     for window in _windows(decoding, cutter, peaks):
-        yield _written(window, Path(folder))
+        if window.n >= first:  # those before are stored
+            yield _written(window, Path(folder))
         if not count:
             os.nice(LATER_NICENESS)
         count += 1

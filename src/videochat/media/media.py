@@ -12,8 +12,8 @@ from videochat.errors import MediaError
 if TYPE_CHECKING:  # the decoder's process has no settings, and reading their module takes as long as all the rest
     from videochat.settings import Settings
 
-Kind = Literal["video", "audio"]
-Status = Literal["stored", "processing", "ready", "failed"]
+Kind = Literal["video", "audio", "unknown"]
+Status = Literal["expected", "stored", "processing", "ready", "failed"]
 
 NAME_LENGTH = 200
 UNNAMED = "unnamed"
@@ -21,7 +21,10 @@ UNNAMED = "unnamed"
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A recording of one owner. `size` is in bytes, `duration` in seconds (None: not known before it is decoded)."""
+    """A recording of one owner. `size` is in bytes, `duration` in seconds (None: not known before it is decoded).
+
+    While it is `expected` its content is still being fetched: kind, size and hash say nothing yet.
+    """
 
     id: str
     owner: str
@@ -33,6 +36,11 @@ class Media:
     duration: float | None
     status: Status
     created_at: datetime
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its content has been received."""
+        return self.status != "expected"
 
 
 @dataclass(frozen=True, slots=True)

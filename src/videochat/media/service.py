@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from videochat.access.quotas import Quotas
 from videochat.errors import ConflictError, DeniedError, InvalidError, MediaError, NotFoundError
 from videochat.media import files, repository
+from videochat.media.announce import announce
 from videochat.media.decoding import CutWindow, Decoders, decode_windows, probe_file, report_of
 from videochat.media.media import AudioReport, Cutting, Limits, Media, Probe, Window, clean_name, clean_title
 from videochat.media.upload import Received, Receiver
 from videochat.ops.actor import Actor
 from videochat.ops.resources import Space
-from videochat.store import artefacts, events, work
+from videochat.store import artefacts, work
 from videochat.store.blob import Blobs, content_key, windows_prefix
 from videochat.store.fingerprint import fingerprint, new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
@@ -58,7 +59,7 @@ class MediaService:
     async def receiver(self, actor: Actor, size: int | None = None) -> Receiver:
         """Return what takes the chunks of one upload of this declared size (bytes).
 
-        Raises TooLargeError, StorageFullError, QuotaError.
+        Raises TooLargeError, StorageQuotaError, StorageFullError.
         """
         await self._require_room(actor, size or 1)
         return Receiver(self._uploads, max_bytes=self._limits.max_bytes, space=self._space, size=size)
@@ -72,21 +73,40 @@ class MediaService:
             known = await self.known(actor, received.sha256)
             if known is not None:
                 return known, False
-            await self._require_room(actor, received.size)
-            media = _new_media(actor, name, received, await probe_file(received.path, self._limits, self._decoders))
-            await self._blobs.put(self.content(media), received.path)
-            return await self._insert(media)
+            return await self._insert(await self._kept(actor, clean_name(name), received))
         finally:
             await received.discard()
 
     async def add_file(self, actor: Actor, path: Path, name: str | None = None) -> tuple[Media, bool]:
         """Keep a copy of a local file, as `add` does. Raises NotFoundError when it cannot be read."""
+        return await self.add(actor, name or path.name, await self._copied(actor, path))
+
+    async def found(self, actor: Actor, path: Path, name: str) -> Media:
+        """Keep a copy of a file that was fetched and return the medium that it is, which is not stored yet.
+
+        `name` is a title, which may hold a slash. Raises what `add` raises.
+        """
+        received = await self._copied(actor, path)
+        try:
+            media = await self._kept(actor, clean_title(name), received)
+        finally:
+            await received.discard()
+        async with self._database.write() as session:  # if nobody stores it, it is erased in a while
+            await repository.forget_content(session, media.sha256, datetime.now(UTC))
+        return media
+
+    async def _copied(self, actor: Actor, path: Path) -> Received:
         size = await files.size(path)
         async with await self.receiver(actor, size) as receiver:
             async for block in files.blocks(path):
                 await receiver.write(block)
-            received = await receiver.finish()
-        return await self.add(actor, name or path.name, received)
+            return await receiver.finish()
+
+    async def _kept(self, actor: Actor, name: str, received: Received) -> Media:
+        await self._require_room(actor, received.size)
+        media = _new_media(actor, name, received, await probe_file(received.path, self._limits, self._decoders))
+        await self._blobs.put(self.content(media), received.path)
+        return media
 
     async def _require_room(self, actor: Actor, size: int) -> None:
         async with self._database.read() as session:
@@ -121,7 +141,7 @@ class MediaService:
         async with self._database.write() as session:
             media = replace(_found(await repository.own(session, actor, media_id)), name=clean_title(name))
             await repository.change(session, media_id, name=media.name)
-            await _announce(session, media, "renamed")
+            await announce(session, media, "renamed")
         return media
 
     async def ready(self, session: AsyncSession, media_id: str) -> None:
@@ -133,9 +153,11 @@ class MediaService:
         async with self._database.write() as session:
             media = _found(await repository.own(session, actor, media_id))
             await repository.remove(session, media_id)
-            await repository.forget_content(session, media.sha256, datetime.now(UTC))
-            await _announce(session, media, "deleted")
-        await self._erase(media.sha256)
+            if media.is_here:
+                await repository.forget_content(session, media.sha256, datetime.now(UTC))
+            await announce(session, media, "deleted")
+        if media.is_here:
+            await self._erase(media.sha256)
 
     async def expired(self, before: datetime, limit: int = 100) -> Sequence[Media]:
         """Return media of any owner that were added before then, for those who keep them for a time only."""
@@ -168,7 +190,9 @@ class MediaService:
             await self._blobs.delete(key)
 
     def content(self, media: Media) -> str:
-        """Return the key of the blob with the file itself."""
+        """Return the key of the blob with the file itself. Raises NotFoundError while it is being fetched."""
+        if not media.is_here:
+            raise NotFoundError("The recording is still being fetched.", code="not_fetched")
         return content_key(media.sha256)
 
     def plan(self, media: Media, first_seconds: float, window_seconds: float) -> str:
@@ -181,22 +205,20 @@ class MediaService:
     ) -> AsyncGenerator[Window, None]:
         """Decode the content once, store its windows and yield each as it comes; what was cut before is only read.
 
-        Can be left and repeated at any time. Raises MediaError, StorageError, NotFoundError.
+        Can be left and repeated at any time: it goes on behind the windows that are stored. Raises MediaError, StorageError,
+        NotFoundError.
         """
-        known = await self.audio(plan)
-        cutting = Cutting(first_seconds, window_seconds)
-        windows = self._decoded(media, plan, cutting) if known is None else self._cut_before(plan, known.count)
-        async with aclosing(windows):
-            async for window in windows:
-                yield window
+        whole = await self.audio(plan)
+        stored = 0
+        while (window := await self.window(plan, stored)) is not None:
+            yield window
+            stored += 1
+        if whole is None:
+            async with aclosing(self._decoded(media, plan, Cutting(first_seconds, window_seconds), stored)) as windows:
+                async for window in windows:
+                    yield window
         if media.duration is None and (report := await self.audio(plan)) is not None:
             await self._note_duration(media, report.duration)
-
-    async def _cut_before(self, plan: str, count: int) -> AsyncGenerator[Window, None]:
-        for n in range(count):
-            window = await self.window(plan, n)
-            assert window is not None, "windows are stored before the report"
-            yield window
 
     async def window(self, plan: str, n: int) -> Window | None:
         """Return the n-th window, None while it has not been cut."""
@@ -217,7 +239,7 @@ class MediaService:
         async with self._database.write() as session:
             if not await repository.insert(session, media):
                 return _found(await repository.by_content(session, media.owner, media.sha256)), False
-            await _announce(session, media, "created")
+            await announce(session, media, "created")
         if not await self._blobs.exists(self.content(media)):
             await self._forget(media)
             raise ConflictError("The same content was deleted at this moment; send it again.")
@@ -226,13 +248,13 @@ class MediaService:
     async def _forget(self, media: Media) -> None:
         async with self._database.write() as session:
             await repository.remove(session, media.id)
-            await _announce(session, media, "deleted")
+            await announce(session, media, "deleted")
 
-    async def _decoded(self, media: Media, plan: str, cutting: Cutting) -> AsyncGenerator[Window, None]:
+    async def _decoded(self, media: Media, plan: str, cutting: Cutting, first: int) -> AsyncGenerator[Window, None]:
         async with (
             self._blobs.local(self.content(media)) as path,
             work.work_folder(self._uploads, "decoding") as folder,
-            aclosing(decode_windows(path, folder, cutting, self._limits, self._decoders)) as pieces,
+            aclosing(decode_windows(path, folder, cutting, self._limits, self._decoders, first=first)) as pieces,
         ):
             async for piece in pieces:
                 if isinstance(piece, AudioReport):
@@ -245,7 +267,7 @@ class MediaService:
         """Some containers do not say how long they are."""
         async with self._database.write() as session:
             await repository.change(session, media.id, duration=duration)
-            await _announce(session, media, "decoded")
+            await announce(session, media, "decoded")
 
     async def _keep_window(self, media: Media, plan: str, cut: CutWindow) -> Window:
         key = f"{windows_prefix(media.sha256)}{plan}/{cut.n}.flac"
@@ -266,7 +288,7 @@ def _new_media(actor: Actor, name: str, received: Received, found: Probe) -> Med
     return Media(
         id=new_id("med"),
         owner=actor.id,
-        name=clean_name(name),
+        name=name,
         kind=found.kind,
         mime=found.mime,
         size=received.size,
@@ -281,8 +303,3 @@ def _found(media: Media | None) -> Media:
     if media is None:
         raise NotFoundError("There is no such recording.")
     return media
-
-
-async def _announce(session: AsyncSession, media: Media, action: str) -> None:
-    data = {"id": media.id, "action": action}
-    await events.append(session, f"media:{media.id}", "media", data, owner=media.owner)

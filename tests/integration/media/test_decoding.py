@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from again import DECODER_STARTED
 from media_files import RATE, endless_silence, silence, speech_like, talk, without_index, write_film, write_wav
 from processes import children, command
 from videochat.errors import BusyError, MediaError, StorageFullError
@@ -47,6 +50,16 @@ async def test_windows_then_the_report(tmp_path: Path) -> None:
     assert windows[0].start == 0
     assert [window.end for window in windows[:-1]] == [window.start for window in windows[1:]]
     assert sum(window.speech for window in windows) > 10
+
+
+async def test_windows_that_are_stored_are_not_written_again(tmp_path: Path) -> None:
+    """From the second window on: the others and the report are those of a whole pass, and of the first there is no file."""
+    content = write_wav(tmp_path / "content", talk(2, 0.5, 3, 0.5, 4, 1, 3))
+    whole = await pieces_of(content, tmp_path)
+    (tmp_path / "0.flac").unlink()
+    async with aclosing(decode_windows(content, tmp_path, CUTTING, LIMITS, first=1)) as pieces:
+        assert [piece async for piece in pieces] == whole[1:]
+    assert not (tmp_path / "0.flac").exists()
 
 
 async def test_a_probe(tmp_path: Path) -> None:
@@ -161,6 +174,15 @@ async def test_one_process_is_kept_for_all_files(decoders: Decoders, tmp_path: P
         await probe_file(tmp_path / "0.flac" / "nothing", LIMITS, decoders)
     assert children() == {mould}
     assert children(mould) == set()
+
+
+async def test_each_file_that_is_read_is_told_of(decoders: Decoders, tmp_path: Path) -> None:
+    """The log has one line for each process that reads a file, as the measure of what is decoded twice counts them."""
+    film = write_film(tmp_path / "film", 2, speech_like(2))
+    with capture_logs() as said:
+        for _ in range(2):
+            await probe_file(film, LIMITS, decoders)
+    assert len(DECODER_STARTED.findall(json.dumps(said).encode())) == 2
 
 
 async def test_what_a_file_may_use_binds_the_process_that_reads_it(decoders: Decoders, tmp_path: Path) -> None:

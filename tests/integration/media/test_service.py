@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,26 @@ async def test_cutting_again_costs_no_decoding(service: MediaService, recording:
     (tmp_path / "blobs" / service.content(media)).unlink()
     assert await windows_of(service, media) == windows
     assert await service.window(plan, 0) == windows[0]
+
+
+async def test_cutting_goes_on_where_it_was_left(service: MediaService, recording: Path, tmp_path: Path) -> None:
+    """Who was interrupted writes no window twice, gives those of before first, and ends with the windows of one pass."""
+    media, _ = await service.add_file(LOCAL, recording)
+    plan = service.plan(media, 2, 4)
+    async with aclosing(service.cut(media, plan, first_seconds=2, window_seconds=4)) as cutting:
+        left = [await anext(cutting), await anext(cutting)]
+    assert await service.audio(plan) is None
+    files = {tmp_path / "blobs" / window.blob: window for window in left}
+    written = {path: path.stat().st_ino for path in files}
+    whole = await windows_of(service, media)
+    assert whole[:2] == left
+    assert {path: path.stat().st_ino for path in files} == written
+    for window in whole[2:]:
+        assert (tmp_path / "blobs" / window.blob).is_file()
+    report = await service.audio(plan)
+    assert report is not None
+    assert [window.n for window in whole] == list(range(report.count))
+    assert [window.end for window in whole] == [*(window.start for window in whole[1:]), report.duration]
 
 
 async def test_cutting_at_the_same_time(service: MediaService, recording: Path) -> None:
