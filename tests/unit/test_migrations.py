@@ -6,8 +6,9 @@ import ast
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
-from videochat.store.migrate import MIGRATIONS
+from videochat.store.migrate import MIGRATIONS, known_revisions, newest_revision
 
 LATER = sorted((MIGRATIONS / "versions").glob("*.py"))[1:]
 ADDING = {"create_table", "create_index", "add_column", "execute", "f", "bulk_insert"}
@@ -25,6 +26,13 @@ def test_a_migration_only_adds(path: Path) -> None:
             assert isinstance(column, ast.Call)
             given = {keyword.arg: ast.unparse(keyword.value) for keyword in column.keywords}
             assert given.get("nullable", "True") == "True" or "server_default" in given, ast.unparse(call)
+
+
+def test_migrations_are_known_by_the_names_of_their_files() -> None:
+    """What the names say is what Alembic finds in the files: the same revisions, and the same newest one."""
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert known_revisions() == {script.revision for script in scripts.walk_revisions()}
+    assert newest_revision() == scripts.get_current_head()
 
 
 def _is_operation(call: ast.Call) -> bool:

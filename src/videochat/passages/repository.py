@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, literal, or_, select, text, union_all
@@ -130,6 +130,12 @@ async def with_any(session: AsyncSession, scope: Scope, weights: Mapping[str, fl
     return [Candidate(**row) for row in rows.mappings()]
 
 
+async def with_ids(session: AsyncSession, scope: Scope, ids: Collection[int]) -> dict[int, Candidate]:
+    """Return those of the passages that are still there and may be read, by id."""
+    rows = await session.execute(_candidates(scope).where(PassageRow.id.in_(ids)))
+    return {row["id"]: Candidate(**row) for row in rows.mappings()}
+
+
 async def spread(session: AsyncSession, scope: Scope, limit: int) -> list[Candidate]:
     """Return up to `limit` passages of the newest transcripts at even distances, in the order of their media."""
     media = scope.media or (await session.scalars(select(MediaRow.id).where(readable(scope.actor)))).all()
@@ -166,6 +172,20 @@ async def searched_transcripts(session: AsyncSession, media_ids: set[str]) -> se
     rows = await session.execute(
         select(TranscriptRow.media_id, TranscriptRow.id)
         .where(TranscriptRow.media_id.in_(media_ids), has_passages)
+        .order_by(TranscriptRow.created_at, TranscriptRow.id)
+    )
+    return set({row.media_id: row.id for row in rows}.values())
+
+
+async def all_searched_transcripts(session: AsyncSession, scope: Scope) -> set[str]:
+    """Return the id of each transcript that is searched: of every medium in the scope the newest one that has passages."""
+    inside = [readable(scope.actor)]
+    if scope.media is not None:
+        inside.append(MediaRow.id.in_(scope.media))
+    rows = await session.execute(
+        select(TranscriptRow.media_id, TranscriptRow.id)
+        .join(MediaRow, MediaRow.id == TranscriptRow.media_id)
+        .where(*inside, exists().where(PassageRow.transcript_id == TranscriptRow.id))
         .order_by(TranscriptRow.created_at, TranscriptRow.id)
     )
     return set({row.media_id: row.id for row in rows}.values())

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.errors import TooLargeError
 from videochat.ops.actor import Actor
-from videochat.passages import repository
+from videochat.ops.tasks import cancelled
+from videochat.passages import repository, vector_repository
 from videochat.passages.analyse import terms
+from videochat.passages.hit import Hit, Hits
+from videochat.passages.meaning import Aim, Meaning, Progress
+from videochat.passages.neighbours import fused_hits, fused_passages, neighbours
 from videochat.passages.passage import Layout, Passage, lay_out
 from videochat.passages.places import Place, places
 from videochat.passages.question import content_terms, query_terms
@@ -26,24 +32,6 @@ MAX_HITS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A place that fits a query: the segments between `start` and `end` seconds.
-
-    `text` is HTML with everything escaped but <mark> around the query's words; `segments` are their numbers,
-    `passage` is the id of the passage around them.
-    """
-
-    media_id: str
-    name: str
-    start: float
-    end: float
-    text: str
-    score: float
-    segments: tuple[int, ...]
-    passage: int
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """A passage that may answer a question, with its medium's name and its segments."""
 
@@ -54,10 +42,14 @@ class Found:
 
 
 class PassageService:
-    """Passages grow with every window; search sees for each medium its newest transcript that has any."""
+    """Passages grow with every window; search sees for each medium its newest transcript that has any.
 
-    def __init__(self, database: Database) -> None:
+    With a `meaning` it finds passages by theirs too, as far as they have a vector by now.
+    """
+
+    def __init__(self, database: Database, meaning: Meaning | None = None) -> None:
         self._database = database
+        self.meaning = meaning
 
     async def add(
         self,
@@ -75,6 +67,8 @@ class PassageService:
         await repository.insert_drafts(
             session, media_id=media_id, transcript_id=transcript_id, window=window, drafts=drafts
         )
+        if self.meaning is not None:
+            await _take_over(session, self.meaning.model, transcript_id, window)
 
     async def retire(self, session: AsyncSession, media_id: str, *, keep: str) -> None:
         """Remove the passages of the medium's other transcripts, once the transcript `keep` is complete."""
@@ -85,17 +79,49 @@ class PassageService:
 
         Where they were said as in the query comes first, then where more of them were; apart from that the recordings
         follow each other by their score, and the places of one by their time. Only media that the actor may read are searched, or
-        of these only the ones named. Raises TooLargeError for a query of more than 1000 characters.
+        of these only the ones named. With a `meaning`, passages that mean the same are among them, and what both found gains.
+        Raises TooLargeError for a query of more than 1000 characters.
         """
+        return (await self.hits(actor, query, media=media, limit=limit)).items
+
+    async def hits(self, actor: Actor, query: str, *, media: list[str] | None = None, limit: int = 20) -> Hits:
+        """Return the same as `search`, and by which vectors it was found."""
         if len(query) > MAX_QUERY:
             raise TooLargeError(f"The query is too long: search for at most {MAX_QUERY} characters.")
         scope = Scope(actor, None if media is None else tuple(media))
         limit = max(1, min(limit, MAX_HITS))
+        async with self._aiming(query) as aiming:
+            hits = await self._by_words(scope, query, limit)
+            if (aim := await aiming) is None:
+                return Hits(hits[:limit], None)
+        near = await neighbours(self._database, aim, scope, limit)
+        return Hits(fused_hits(hits, near)[:limit], aim.state)
+
+    async def _by_words(self, scope: Scope, query: str, limit: int) -> list[Hit]:
         async with self._database.read() as session:
             found, weights = await rank(session, scope, query_terms(query), "all", limit, phrase=terms(query))
             if not found:
                 found, weights = await rank(session, scope, content_terms(query), "any", limit)
-        return _hits(found, weights, terms(query))[:limit]
+        return _hits(found, weights, terms(query))
+
+    @asynccontextmanager
+    async def _aiming(self, query: str) -> AsyncIterator[Awaitable[Aim | None]]:
+        """Find out what the query means while its words are looked for."""
+        aiming = asyncio.create_task(self._aim(query), name="aiming")
+        try:
+            yield aiming
+        finally:
+            await cancelled(aiming)
+
+    async def _aim(self, query: str) -> Aim | None:
+        return None if self.meaning is None or not terms(query) else await self.meaning.aim(query)
+
+    async def progress(self) -> Progress | None:
+        """Return how many passages can be found by their meaning; None where none ever can."""
+        if self.meaning is None:
+            return None
+        async with self._database.read() as session:
+            return await vector_repository.progress(session, self.meaning.model)
 
     async def overview(self, actor: Actor, media: list[str] | None, *, limit: int) -> list[Found]:
         """Return up to `limit` passages spread evenly over the media (None: the library), in order, with a score of 0."""
@@ -110,9 +136,24 @@ class PassageService:
     ) -> list[Found]:
         """Return the passages that share most with the question, best first, whole and with their segments."""
         scope = Scope(actor, None if media is None else tuple(media))
-        async with self._database.read() as session:
-            found, _ = await rank(session, scope, content_terms(question), "any", limit)
+        async with self._aiming(question) as aiming:
+            async with self._database.read() as session:
+                found, _ = await rank(session, scope, content_terms(question), "any", limit)
+            if (aim := await aiming) is not None:
+                near = await neighbours(self._database, aim, scope, limit)
+                found = fused_passages(found, near)[:limit]
         return [_found(ranked) for ranked in found]
+
+    async def close(self) -> None:
+        if self.meaning is not None:
+            await self.meaning.close()
+
+
+async def _take_over(session: AsyncSession, model: str, transcript_id: str, window: int) -> None:
+    """Give the new passages the vectors that the same texts have, before those go with the transcript before."""
+    new = await vector_repository.of_window(session, transcript_id, window)
+    known = await vector_repository.known(session, model, [one.digest for one in new])
+    await vector_repository.store(session, model, new, known)
 
 
 def _hits(found: Sequence[Ranked], weights: Mapping[str, float], phrase: Sequence[str]) -> list[Hit]:

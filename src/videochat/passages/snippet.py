@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -69,6 +70,8 @@ def clip(text: str, weights: Mapping[str, float], limit: int) -> Span:
 
 
 def _marks(text: str, weights: Mapping[str, float]) -> list[Span]:
+    if not weights:  # to analyse the text would find nothing, and takes a millisecond
+        return []
     return _merged([(term.start, term.end) for term in analyse(text) if term.text in weights])
 
 
@@ -86,8 +89,13 @@ def _clip(text: str, spans: list[Span], limit: int) -> Span:
     """Return the part of at most `limit` characters that holds most marks, begun and ended at a space if one is near."""
     if len(text) <= limit:
         return 0, len(text)
-    starts = [max(0, min(start - limit // 4, len(text) - limit)) for start, _ in spans] or [0]
-    start = max(starts, key=lambda begin: sum(begin <= first and last <= begin + limit for first, last in spans))
+    firsts, lasts = [first for first, _ in spans], [last for _, last in spans]  # both rise, for no span touches another
+
+    def inside(begin: int) -> int:
+        return bisect_right(lasts, begin + limit) - bisect_left(firsts, begin)
+
+    starts = [max(0, min(start - limit // 4, len(text) - limit)) for start in firsts] or [0]
+    start = max(starts, key=inside)
     end = min(len(text), start + limit)
     if start and (space := text.find(" ", start, start + 20)) >= 0:
         start = space + 1

@@ -8,7 +8,8 @@ from sqlalchemy import text
 from library import add_media, add_recording, add_transcript, spoken
 from videochat.errors import TooLargeError
 from videochat.ops.actor import LOCAL, Actor
-from videochat.passages.service import Hit, PassageService
+from videochat.passages.hit import Hit
+from videochat.passages.service import PassageService
 from videochat.store.session import Database
 
 LECTURE = (
