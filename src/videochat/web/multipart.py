@@ -1,9 +1,9 @@
-"""The first file of a multipart form as a stream: no second copy, no form in memory."""
+"""The first file of a multipart form as a stream, and its small fields: no second copy, no form in memory."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from python_multipart import MultipartParser
@@ -13,13 +13,16 @@ from python_multipart.multipart import parse_options_header
 from videochat.errors import InvalidError
 
 MAX_HEADER_BYTES = 8192
+MAX_FIELD_BYTES = 64 * 1024  # of all fields together, with their names
+FIELD_BYTES = 64  # what an empty one costs
 
 
 @dataclass(slots=True)
 class FilePart:
-    """What the part says of itself, and its bytes as they come."""
+    """What the part says of itself, and its bytes as they come; `fields` are whole once the bytes have been read."""
 
-    name: str | None = None
+    name: str | None
+    fields: Mapping[str, Sequence[str]]
     content: AsyncIterator[bytes] = field(init=False)
 
 
@@ -34,7 +37,7 @@ async def read_file_part(content_type: str, body: AsyncIterator[bytes]) -> FileP
     first = await anext(chunks, None)
     if not reader.found:
         raise InvalidError('The form has no part named "file".')
-    part = FilePart(reader.filename)
+    part = FilePart(reader.filename, reader.fields)
     part.content = _from_first(first, chunks)
     return part
 
@@ -52,7 +55,10 @@ class _Reader:
     def __init__(self, boundary: bytes) -> None:
         self.found = False
         self.filename: str | None = None
+        self.fields: defaultdict[str, list[str]] = defaultdict(list)
         self._inside = False
+        self._field: tuple[str, bytearray] | None = None
+        self._field_bytes = 0
         self._header = (bytearray(), bytearray())
         self._chunks: deque[bytes] = deque()
         self._parser = MultipartParser(
@@ -86,20 +92,36 @@ class _Reader:
         name, value = (bytes(part) for part in self._header)
         for part in self._header:
             part.clear()
-        if name.lower() != b"content-disposition" or self.found:
+        if name.lower() != b"content-disposition":
             return
         _, options = parse_options_header(value)
-        if options.get(b"name") == b"file":
+        if options.get(b"name") == b"file" and not self.found:
             self.found = self._inside = True
             self.filename = _unescaped(options.get(b"filename", b"").decode("utf-8", "replace")) or None
             self._chunks.append(b"")
+        elif b"filename" not in options:
+            field = options.get(b"name", b"")
+            self._count_field(FIELD_BYTES + len(field))
+            self._field = field.decode("utf-8", "replace"), bytearray()
+
+    def _count_field(self, size: int) -> None:
+        self._field_bytes += size
+        if self._field_bytes > MAX_FIELD_BYTES:
+            raise InvalidError("The fields of the form are too long.")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._inside:
             self._chunks.append(data[start:end])
+        elif self._field is not None:
+            self._count_field(end - start)
+            self._field[1].extend(data[start:end])
 
     def _part_end(self) -> None:
         self._inside = False
+        if self._field is not None:
+            name, value = self._field
+            self.fields[name].append(value.decode("utf-8", "replace"))
+            self._field = None
 
 
 def _unescaped(name: str) -> str:
