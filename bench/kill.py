@@ -9,7 +9,7 @@ silence, like one on another machine; everything is killed, as by a power cut, a
 connections for three seconds.
 
 A killed worker is replaced only after the job, so that `takeover_seconds`, from the kill until the last of the interrupted
-windows is begun again, is the other worker's. `in_flight` is how many windows the victim can have been at; only they may be
+windows is begun again, is the other worker's; `recovery_seconds` is the same for everything that is killed. `in_flight` is how many windows the victim can have been at; only they may be
 heard again, and the text must be that of a run that nobody disturbed. Prints one JSON line with the worst of all last. Takes
 about five minutes.
 """
@@ -32,6 +32,7 @@ from harness.work import Segments, completed, seconds_of, segments_of, transcrib
 WORKERS, AT_A_TIME = 2, 2
 WINDOWS = 48
 WINDOW_SECONDS = 0.3  # that the engine takes
+TAKEOVER_SECONDS = 10.0
 SHARES = (0.25, 0.5, 0.75, 0.95)
 LONGEST_SECONDS = 60.0
 SETTINGS = windows_of_ten_seconds(WINDOW_SECONDS, at_a_time=AT_A_TIME)
@@ -45,6 +46,7 @@ class Cell:
     in_flight: int
     repeated: int
     takeover: float | None
+    heirs: bool
     delay: float | None
     identical: bool
 
@@ -89,11 +91,14 @@ def worst(cells: Sequence[Cell]) -> dict[str, object]:
     """Return the worst that happened in any cell, and whether that is good enough."""
     beyond, ended = max(cell.beyond for cell in cells), all(cell.status == "completed" for cell in cells)
     identical = all(cell.identical for cell in cells)
+    takeover = max((cell.takeover or 0.0 for cell in cells if cell.heirs), default=0.0)
+    target = {"completed": True, "identical": True, "repeated_beyond_flight": 0, "takeover_seconds": TAKEOVER_SECONDS}
     return {
         "cells": len(cells),
-        "target": {"completed": True, "identical": True, "repeated_beyond_flight": 0},
-        "met": ended and identical and beyond == 0,
-        "takeover_seconds": round(max(cell.takeover or 0.0 for cell in cells), 2),
+        "target": target,
+        "met": ended and identical and beyond == 0 and takeover <= TAKEOVER_SECONDS,
+        "recovery_seconds": round(max(cell.takeover or 0.0 for cell in cells), 2),
+        "takeover_seconds": round(takeover, 2),
         "delay_seconds": round(max(cell.delay or 0.0 for cell in cells), 2),
         "repeated": max(cell.repeated for cell in cells),
         "completed": ended,
@@ -157,6 +162,7 @@ def judge(
         in_flight=strike.in_flight,
         repeated=len(again),
         takeover=max((repeated.began - strike.when for repeated in again), default=None),
+        heirs=strike.heirs,
         delay=seconds_of(job) - undisturbed.seconds if job["status"] == "completed" else None,
         identical=segments == undisturbed.segments,
     )

@@ -20,10 +20,14 @@ OUTAGE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A kill: when it happened (`time.monotonic()`), and how many windows the victim may have been at."""
+    """A kill: when it happened (`time.monotonic()`), and how many windows the victim may have been at.
+
+    `heirs` says whether others lived on who can take over what it was at.
+    """
 
     when: float
     in_flight: int
+    heirs: bool = False
 
 
 Victim = Callable[[Cluster, PacedLog], Strike]
@@ -32,7 +36,7 @@ Victim = Callable[[Cluster, PacedLog], Strike]
 def worker(cluster: Cluster, log: PacedLog) -> Strike:
     """Kill the worker that listens to most windows."""
     busiest = _busiest(cluster, log)
-    return Strike(cluster.kill_worker(busiest), cluster.at_a_time)
+    return Strike(cluster.kill_worker(busiest), cluster.at_a_time, heirs=True)
 
 
 def frozen(cluster: Cluster, log: PacedLog) -> Strike:
@@ -40,7 +44,7 @@ def frozen(cluster: Cluster, log: PacedLog) -> Strike:
     busiest = _busiest(cluster, log)
     when = time.monotonic()
     busiest.send_signal(signal.SIGSTOP)
-    return Strike(when, cluster.at_a_time)
+    return Strike(when, cluster.at_a_time, heirs=True)
 
 
 def web(cluster: Cluster, _log: PacedLog) -> Strike:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,21 @@ def test_a_killed_service_takes_its_children_along_and_resumes(serve: Callable[.
         assert texts(client, media)[: len(before)] == before
 
 
+def freeze(pid: int, database: Path) -> None:
+    """Let the process stand still while it does not write: with SQLite nobody else could then, as long as it stands."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(database, timeout=0.5, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.05)
+            else:
+                connection.execute("ROLLBACK")
+                return
+
+
 def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_thaws(
     serve: Callable[..., Service], tmp_path: Path
 ) -> None:
@@ -89,7 +106,7 @@ def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_thaws(
         media, job = upload(client, recording)
         wait_for(client, job, lambda state: state["progress"] > 0.2)
         (worker,) = frozen.children_named("worker")
-        os.kill(worker, signal.SIGSTOP)
+        freeze(worker, frozen.data / "videochat.db")
         serve(**quick)  # brings a worker of its own to the same queues
         done = wait_for(client, job, lambda state: state["status"] == "completed")
         after = texts(client, media)

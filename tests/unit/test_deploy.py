@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from conftest import skip_unless_ci
 from offenders import assert_none
+from redis_server import PROGRAM, free_port
 from surface import ROUTES, SETTINGS, understood
 from videochat.cli.serve import STOP_SECONDS
 from videochat.ops.production import check_production
 from videochat.settings import load_settings
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -33,6 +39,7 @@ PORT = SETTINGS["SERVER__PORT"].default
 
 SETTING = re.compile(r"\b[A-Z]+__[A-Z_]*[A-Z]\b")
 HEALTH = re.compile(r"/health/\w+")
+VARIABLE = re.compile(r"\$\{[^}]*\}")  # what Compose puts in from deploy/.env
 PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 # What the images read beside settings of ours.
 OTHERS = re.compile(r"PATH|HOME|HF_HOME|PYTHON\w+|PIP_\w+|NVIDIA_\w+|LD_LIBRARY_PATH|XDG_\w+")
@@ -75,6 +82,19 @@ COMMANDS = [
 def seconds(duration: str) -> float:
     assert duration.endswith("s")
     return float(duration.removesuffix("s"))
+
+
+def hostname(url: str) -> str | None:
+    return urlsplit(VARIABLE.sub("secret", url)).hostname
+
+
+@contextmanager
+def running(command: Sequence[str]) -> Iterator[None]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def probes(container: Mapping[str, Any]) -> Iterator[str]:
@@ -124,6 +144,28 @@ def test_health_is_asked_for_where_it_is_told() -> None:
     assert CONTAINERS["door"]["readinessProbe"]["httpGet"]["path"] == "/health/ready"
 
 
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_a_worker_that_hangs_is_noticed(where: str, tmp_path: Path) -> None:
+    """The command looks at the file that the worker touches: one of just now is well, an old one and none are not."""
+    worker = CONTAINERS["worker"]
+    kind, compose = OURS["worker"]["healthcheck"]["test"]
+    *shell, kubernetes = worker["livenessProbe"]["exec"]["command"]
+    assert (kind, shell, worker["startupProbe"]["exec"]) == ("CMD-SHELL", ["sh", "-c"], worker["livenessProbe"]["exec"])
+    command = {"compose": compose.replace("$$", "$"), "kubernetes": kubernetes}[where]
+    touched, file = ENVIRONMENTS[where]["JOBS__ALIVE_FILE"], tmp_path / "alive"
+    assert touched.startswith("/tmp/")  # which no two containers share
+    assert touched in command
+
+    def is_well() -> bool:
+        return subprocess.run(["sh", "-c", command.replace(touched, str(file))], check=False).returncode == 0
+
+    assert not is_well()
+    file.touch()
+    assert is_well()
+    os.utime(file, (time.time() - 90,) * 2)
+    assert not is_well()
+
+
 def test_the_web_process_is_asked_on_its_port() -> None:
     """Proxies and probes look where it listens unless told otherwise, which nobody tells it."""
     assert not any("SERVER__PORT" in one or "SERVER__HOST" in one for one in ENVIRONMENTS.values())
@@ -132,6 +174,39 @@ def test_the_web_process_is_asked_on_its_port() -> None:
         assert set(upstreams) == {f"127.0.0.1:{PORT}"}
     for asker in (DOCKERFILE, *probes(CONTAINERS["web"])):
         assert f"http://127.0.0.1:{PORT}/health" in asker
+
+
+def test_compose_starts_all_that_a_service_needs() -> None:
+    """Beside the web process and its proxy there are two workers, a database and a Redis, all with a check of their health."""
+    services = COMPOSE["services"]
+    assert services.keys() == {"proxy", "web", "worker", "database", "redis"}
+    assert services["worker"]["deploy"]["replicas"] == 2
+    for service in OURS.values():
+        assert services[hostname(service["environment"]["DATABASE__URL"])]["image"].startswith("postgres:")
+        assert services[hostname(service["environment"]["CACHE__URL"])]["image"].startswith("redis:")
+        assert {"database", "redis"} <= service["depends_on"].keys()
+    for name in services.keys() - {"web"}:  # which has the image's
+        assert services[name]["healthcheck"]["test"]
+
+
+async def test_the_redis_of_compose_starts_and_asks_for_its_password(tmp_path: Path) -> None:
+    """The program takes these arguments, is found healthy with the password in its environment, and tells others nothing."""
+    if PROGRAM is None:
+        skip_unless_ci("no redis-server")
+    redis, port = COMPOSE["services"]["redis"], str(free_port())
+    command = [VARIABLE.sub("secret", word) for word in redis["command"]]
+    without = {"PATH": os.environ["PATH"]}
+    password = {name: VARIABLE.sub("secret", value) for name, value in redis["environment"].items()}
+
+    def healthy(environment: dict[str, str]) -> bool:
+        kind, check = redis["healthcheck"]["test"]
+        assert kind == "CMD-SHELL"
+        check = check.replace("redis-cli", f"redis-cli -p {port}")
+        return subprocess.run(["sh", "-c", check], env=environment, check=False).returncode == 0
+
+    with running([*command, "--port", port, "--dir", str(tmp_path)]):
+        await until(lambda: healthy(without | password))
+        assert not healthy(without)
 
 
 def test_only_this_machine_gets_in() -> None:

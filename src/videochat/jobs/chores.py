@@ -17,6 +17,7 @@ import structlog
 from videochat.access.audit import Audit
 from videochat.errors import NotFoundError, VideoChatError
 from videochat.jobs import control, repository
+from videochat.jobs.expiry import Expiry
 from videochat.jobs.service import JobService
 from videochat.media.service import MediaService
 from videochat.ops import logfile
@@ -80,7 +81,13 @@ class Chores:
 
 
 def housekeeping(
-    database: Database, media: MediaService, jobs: JobService, audit: Audit, retention: RetentionSettings, logs: Bounds
+    database: Database,
+    media: MediaService,
+    jobs: JobService,
+    audit: Audit,
+    expiry: Expiry,
+    retention: RetentionSettings,
+    logs: Bounds,
 ) -> list[Chore]:
     """Return the chores of this installation."""
 
@@ -114,9 +121,10 @@ def housekeeping(
 
     hour, day = timedelta(hours=1), timedelta(days=1)
     return [
-        Chore("uploads", hour, media.sweep, everywhere=True),
+        Chore("uploads", timedelta(minutes=5), media.sweep, everywhere=True),
         Chore("leftovers", timedelta(minutes=5), media.erase_leftovers),
         Chore("retention", hour, expire),
+        Chore("derived", day, partial(expiry.remove, retention.derived_days)),
         Chore("events", day, prune),
         Chore("access", day, partial(audit.forget, retention.audit_days)),
         Chore("logs", hour, partial(asyncio.to_thread, logfile.prune, logs), everywhere=True),

@@ -29,14 +29,17 @@ class SupersededError(ConflictError):
 async def create(session: AsyncSession, job: Job) -> None:
     """Store a new job and queue its first task."""
     await repository.add(session, job)
-    await queues.offer(session, job, Task.of(job.run, "decode"), _now())
+    await queues.offer(session, job, Task.first(job), _now())
     await _tell(session, job)
 
 
 async def restart(session: AsyncSession, job: Job) -> Job:
     """Begin a new attempt, which finds what the earlier ones finished."""
-    job = await change(session, job, status="queued", attempts=job.attempts + 1, error=None, finished_at=None)
-    await queues.offer(session, job, Task.of(job.run, "decode"), _now())
+    again: dict[str, Any] = {"status": "queued", "attempts": job.attempts + 1, "error": None, "finished_at": None}
+    if job.is_import:  # what was fetched in part is fetched anew
+        again["progress"] = 0.0
+    job = await change(session, job, **again)
+    await queues.offer(session, job, Task.first(job), _now())
     return job
 
 
@@ -81,6 +84,11 @@ async def progress(session: AsyncSession, job: Job) -> Job:
     rate = (share - job.progress) * job.audio_seconds / passed
     smooth = rate if job.rate is None else SMOOTHING * rate + (1 - SMOOTHING) * job.rate
     return await change(session, job, progress=share, rate=smooth, rated_at=now)
+
+
+async def fetched(session: AsyncSession, job: Job, share: float) -> Job:
+    """Tell which share of its recording has been fetched."""
+    return job if share <= job.progress else await change(session, job, progress=min(share, 0.99))
 
 
 async def end(session: AsyncSession, job: Job, status: str, *, error: dict[str, Any] | None = None) -> Job:

@@ -18,17 +18,20 @@ import structlog
 
 from videochat.errors import (
     DatabaseUnavailableError,
+    EngineUnavailableError,
     NotYetError,
     PoisonedError,
+    StorageFullError,
     StorageUnavailableError,
     TaskTimeoutError,
     VideoChatError,
 )
-from videochat.jobs import control, queues
+from videochat.jobs import control, queues, repository
 from videochat.jobs.control import SupersededError
 from videochat.jobs.job import Run
 from videochat.jobs.queues import Lease
 from videochat.jobs.task import Queue, Task
+from videochat.ops.keeping import keep, kept
 from videochat.ops.tasks import cancelled
 from videochat.store.feed import within
 from videochat.store.session import Database
@@ -41,6 +44,7 @@ FIRST_PAUSE = 1.0  # seconds; doubled with every failure
 NOT_YET_PAUSE = 2.0
 OUTAGE_PAUSE = 1.0
 IDLE_PAUSE = 1.0
+ASIDE_SECONDS = 60.0  # in which a worker that lacks a window's engine leaves the queue to those that may have it
 BREATH = 0.05  # between two looks at the books, however much is committed
 DROPPED_SECONDS = 1.0  # taking and working do not begin at the same moment
 
@@ -81,6 +85,7 @@ class Engine:
         self._running: dict[Lease, asyncio.Task[None]] = {}
         self._recording: set[Lease] = set()
         self._dropped: dict[Lease, float] = {}  # and since when
+        self._aside: dict[Queue, float] = {}  # and until when
 
     @property
     def busy(self) -> int:
@@ -91,8 +96,8 @@ class Engine:
         """Take tasks under this name, which no other process may have had before."""
         self._worker = worker
         for queue, room in self._room.items():
-            self._loops.append(asyncio.create_task(self._take_from(queue, room), name=f"queue-{queue}"))
-        self._loops.append(asyncio.create_task(self._keep_to_the_books(), name="leases"))
+            self._loops.append(keep(f"queue-{queue}", partial(self._take_from, queue, room)))
+        self._loops.append(keep("leases", self._keep_to_the_books))
 
     async def stop(self, drain_seconds: float = 0.0) -> None:
         """Take nothing more, let what is in flight end for so long, then interrupt the rest and give it back."""
@@ -113,7 +118,8 @@ class Engine:
             while True:
                 await unended.acquire()
                 await free.acquire()
-                task = await self._next(queue, news)
+                # Kept by itself: what is being worked on stays counted however often taking fails.
+                task = await kept(f"next-{queue}", partial(self._next, queue, news))
                 leave = _once(free.release)
                 doing = asyncio.create_task(self._do(task, leave), name=task.id)
                 lease = Lease(task.id, task.tries)
@@ -123,6 +129,7 @@ class Engine:
     async def _next(self, queue: Queue, news: asyncio.Event) -> Task:
         """Wait for the next task whose turn it is."""
         while True:
+            await asyncio.sleep(self._aside.pop(queue, 0.0) - asyncio.get_running_loop().time())
             news.clear()
             pause = self._poll_seconds
             try:
@@ -168,10 +175,12 @@ class Engine:
             log.info("task.superseded", task=task.id)
         except NotYetError:
             return partial(self._put_back, task, NOT_YET_PAUSE, failed=False)
-        except (DatabaseUnavailableError, StorageUnavailableError):
+        except (DatabaseUnavailableError, StorageUnavailableError, StorageFullError):
             return partial(self._put_back, task, OUTAGE_PAUSE, failed=False)
         except VideoChatError as error:
             log.warning("task.failed", task=task.id, failures=task.failures + 1, code=error.reason)
+            if isinstance(error, EngineUnavailableError) and task.kind == "window":
+                return partial(self._pass_on, task, error)
             if error.retryable and task.failures + 1 < MAX_FAILURES:
                 return partial(self._put_back, task, FIRST_PAUSE * 2**task.failures, failed=True)
             return partial(self._give_up, task, error)
@@ -185,6 +194,16 @@ class Engine:
                 await self._work(task, leave)
         except TimeoutError:
             raise TaskTimeoutError from None
+
+    async def _pass_on(self, task: Task, error: EngineUnavailableError) -> None:
+        """Leave a window to another worker: whoever began the transcript had its engine. Alone, or after all tries, give up."""
+        async with self._database.read() as session:
+            others = (await repository.beats(session)).keys() - {self._worker}
+        if not others or task.failures + 1 >= MAX_TRIES:
+            await self._give_up(task, error)
+            return
+        self._aside[task.queue] = asyncio.get_running_loop().time() + ASIDE_SECONDS
+        await self._put_back(task, 0.0, failed=True)
 
     async def _give_up(self, task: Task, error: VideoChatError) -> None:
         with contextlib.suppress(SupersededError):

@@ -51,6 +51,11 @@ class Job:
         return Run(self.id, self.attempts)
 
     @property
+    def is_import(self) -> bool:
+        """Whether it fetches its recording from a link first."""
+        return "link" in self.parameters
+
+    @property
     def remaining_seconds(self) -> float | None:
         """How long it will take at the present rate, None while that cannot be said."""
         if self.status != "running" or not self.rate or self.audio_seconds is None:
@@ -62,6 +67,7 @@ class Job:
             "id": self.id,
             "kind": self.kind,
             "media_id": self.media_id,
+            "link": self.parameters.get("link"),
             "status": self.status,
             "progress": round(self.progress, 4),
             "step": self.step,

@@ -1,6 +1,6 @@
 """The way of a recording, in order, free of any engine: which task does what, and which tasks it brings about.
 
-    decode ──▸ window 0, window 1, … ──▸ finish
+    (fetch ──▸) decode ──▸ window 0, window 1, … ──▸ finish
 
 Windows are offered as they are cut and transcribed by all workers that have room, in any order. Whoever has transcribed one
 publishes all that can be read now without a gap, so people read, search and ask before the job has ended; whoever publishes
@@ -24,6 +24,10 @@ class Steps(Protocol):
 
     Errors: SupersededError when the run is no longer wanted, NotYetError when it must wait, and what the stages raise.
     """
+
+    async def fetch(self, run: Run) -> None:
+        """Bring the content from where its link leads, and offer the decoding."""
+        ...
 
     async def begin(self, run: Run) -> None:
         """Choose the engine and open the transcript."""
@@ -58,6 +62,10 @@ class Steps(Protocol):
         ...
 
 
+async def fetch(steps: Steps, task: Task, _leave: Leave) -> None:
+    await steps.fetch(task.run)
+
+
 async def decode(steps: Steps, task: Task, _leave: Leave) -> None:
     await steps.begin(task.run)
     count = 0
@@ -80,6 +88,7 @@ async def finish(steps: Steps, task: Task, _leave: Leave) -> None:
 
 
 PIPELINE: Mapping[Kind, Callable[[Steps, Task, Leave], Awaitable[None]]] = {
+    "fetch": fetch,
     "decode": decode,
     "window": window,
     "finish": finish,

@@ -1,8 +1,9 @@
 """The queues in the database: offering tasks, taking them, giving them back. One short transaction each, on both databases.
 
-Order: by priority; then the owner who has been served least; then first windows, so that text appears soon everywhere;
-then first come, first served. Serving is counted in windows, in the virtual time of start-time fair queueing (P. Goyal,
-H. Vin, H. Cheng 1996): whoever comes back after a pause starts level with the others and can neither save up nor starve.
+Order: the owner who has been served least; of an owner's tasks by priority; then first windows, so that text appears soon
+everywhere; then first come, first served. Serving is counted in tasks that take long, in the virtual time of start-time fair
+queueing (P. Goyal, H. Vin, H. Cheng 1996): whoever comes back after a pause starts level with the others, can neither save up
+nor starve, and owes nothing for what nobody else wanted. Between owners a priority is a head start: so many turns and no more.
 
 A task that a worker has taken is fenced by (worker, tries): what an earlier holder still does to it changes nothing.
 """
@@ -23,6 +24,8 @@ from videochat.store import events
 from videochat.store.tables import ShareRow, TaskRow, WorkerRow
 from videochat.store.upsert import upsert
 
+SERVING = frozenset({"fetch", "decode", "window"})  # what takes long, and counts as being served
+HEAD_START = 16  # turns by which a task goes before those of others that are one priority lower
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)  # not "now": the clock of the machine that takes a task may be behind ours
 COLUMNS = [getattr(TaskRow, field.name) for field in fields(Task)]
 
@@ -46,11 +49,13 @@ async def offer(session: AsyncSession, job: Job, task: Task, now: datetime) -> N
 
 
 async def _join(session: AsyncSession, owner: str) -> None:
-    """Set an owner for whom nothing waits level with the least served of those for whom windows wait."""
+    """Set an owner for whom nothing waits level with the least served of those for whom windows wait, or with everybody."""
     waiting = select(TaskRow.owner).where(TaskRow.queue == "transcribe", TaskRow.worker.is_(None))
     if await session.scalar(waiting.where(TaskRow.owner == owner).limit(1)) is not None:
         return
-    level = await session.scalar(select(func.min(ShareRow.served)).where(ShareRow.owner.in_(waiting))) or 0
+    least = select(func.min(ShareRow.served)).where(ShareRow.owner.in_(waiting)).scalar_subquery()
+    most = select(func.max(ShareRow.served)).scalar_subquery()
+    level = await session.scalar(select(func.coalesce(least, most, 0)))
     raised = case((ShareRow.served < level, level), else_=ShareRow.served)
     statement = upsert(session, ShareRow).values(owner=owner, served=level)
     await session.execute(statement.on_conflict_do_update(index_elements=["owner"], set_={"served": raised}))
@@ -67,7 +72,13 @@ async def take(session: AsyncSession, queue: Queue, worker: str, now: datetime) 
         select(TaskRow.id)
         .join(ShareRow, ShareRow.owner == TaskRow.owner)
         .where(*_ready(queue, now))
-        .order_by(TaskRow.priority, ShareRow.served, TaskRow.n > 0, TaskRow.created_at, TaskRow.n)
+        .order_by(
+            ShareRow.served + HEAD_START * TaskRow.priority,
+            TaskRow.priority,
+            TaskRow.n > 0,
+            TaskRow.created_at,
+            TaskRow.n,
+        )
         .limit(1)
         .with_for_update(of=TaskRow, skip_locked=True)
         .scalar_subquery()
@@ -78,7 +89,7 @@ async def take(session: AsyncSession, queue: Queue, worker: str, now: datetime) 
         return None
     *values, owner = row
     task = Task(*values)
-    if task.kind == "window":
+    if task.kind in SERVING:
         await session.execute(update(ShareRow).where(ShareRow.owner == owner).values(served=ShareRow.served + 1))
     return task
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, case, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from videochat.jobs.job import LIVE, Job
+from videochat.jobs.job import FINAL, LIVE, Job
 from videochat.jobs.liveness import Beat
+from videochat.jobs.task import Held
 from videochat.media.media import Media
 from videochat.store.access_tables import GrantRow
 from videochat.store.tables import ChoreRow, HearingRow, JobRow, MediaRow, TaskRow, WorkerRow
@@ -114,6 +115,16 @@ async def beats(session: AsyncSession) -> dict[str, Beat]:
     return {worker: Beat(host, pid, at) for worker, host, pid, at in rows}
 
 
+async def held(session: AsyncSession) -> Mapping[str | None, tuple[Held, ...]]:
+    """Return what each worker holds."""
+    what = (TaskRow.job_id, JobRow.media_id, TaskRow.kind, TaskRow.n, TaskRow.tries)
+    query = select(TaskRow.worker, *what).join(JobRow, JobRow.id == TaskRow.job_id).where(TaskRow.worker.is_not(None))
+    found: dict[str | None, tuple[Held, ...]] = {}
+    for row in await session.execute(query.order_by(TaskRow.worker, TaskRow.id)):
+        found[row.worker] = (*found.get(row.worker, ()), Held(*row[1:]))
+    return found
+
+
 async def forget_workers(session: AsyncSession, workers: Collection[str]) -> None:
     await session.execute(delete(WorkerRow).where(WorkerRow.id.in_(workers)))
 
@@ -125,10 +136,51 @@ async def twin(session: AsyncSession, job: Job) -> str | None:
     return await session.scalar(query.limit(1))
 
 
+async def at_work(session: AsyncSession, owner: str, work: str) -> Job | None:
+    """Lock and return an owner's newest job at this work, None if there is none."""
+    query = select(*COLUMNS).where(JobRow.work == work, JobRow.owner == owner).with_for_update()
+    row = (await session.execute(query.order_by(JobRow.created_at.desc()).limit(1))).first()
+    return None if row is None else Job(*row)
+
+
+async def of_link(session: AsyncSession, owner: str, url: str) -> str | None:
+    """Return the id of an owner's medium that was asked for with this link, the newest, those that are here first."""
+    query = select(MediaRow.id).join(JobRow, JobRow.media_id == MediaRow.id)
+    asked = query.where(JobRow.owner == owner, JobRow.parameters["link"].as_string() == url)
+    return await session.scalar(asked.order_by(MediaRow.status == "expected", JobRow.created_at.desc()).limit(1))
+
+
 async def without_tasks(session: AsyncSession, before: datetime, limit: int) -> list[Job]:
     """Return jobs that are live, have not changed since then, and have no task that could move them on."""
     idle = (JobRow.status.in_(LIVE), JobRow.changed_at < before, ~exists().where(TaskRow.job_id == JobRow.id))
     return [Job(*row) for row in await session.execute(select(*COLUMNS).where(*idle).limit(limit).with_for_update())]
+
+
+async def idle_contents(session: AsyncSession, before: datetime, after: str, limit: int) -> list[str]:
+    """Return content (sha256, in order, behind `after`) whose jobs have all ended before then."""
+    busy = func.max(case((_is_busy(before), 1), else_=0))
+    query = select(MediaRow.sha256).join(JobRow, JobRow.media_id == MediaRow.id).where(MediaRow.sha256 > after)
+    query = query.group_by(MediaRow.sha256).having(busy == 0).order_by(MediaRow.sha256).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def keep_idle(session: AsyncSession, sha256: str, before: datetime) -> bool:
+    """Say whether all jobs on this content ended before then; none of its media gets one until the transaction ends."""
+    media = select(MediaRow.id).where(MediaRow.sha256 == sha256)
+    await session.execute(media.with_for_update())  # a new job must lock its medium
+    jobs = select(JobRow.id, _is_busy(before)).where(JobRow.media_id.in_(media)).with_for_update()
+    return not any(busy for _, busy in await session.execute(jobs))
+
+
+async def on_content(session: AsyncSession, sha256: str) -> list[tuple[Media, Job]]:
+    """Return the media with this content, of any owner, that have jobs, each with its newest."""
+    width = len(MEDIA_COLUMNS)
+    query = select(*MEDIA_COLUMNS, *COLUMNS).join(JobRow, JobRow.id == _newest).where(MediaRow.sha256 == sha256)
+    return [(Media(*row[:width]), Job(*row[width:])) for row in await session.execute(query)]
+
+
+def _is_busy(before: datetime) -> ColumnElement[bool]:
+    return JobRow.status.not_in(FINAL) | (JobRow.changed_at >= before)
 
 
 async def claim_chore(session: AsyncSession, name: str, now: datetime, every: timedelta) -> bool:
@@ -136,6 +188,11 @@ async def claim_chore(session: AsyncSession, name: str, now: datetime, every: ti
     await session.execute(upsert(session, ChoreRow).values(name=name, due_at=now).on_conflict_do_nothing())
     claim = update(ChoreRow).where(ChoreRow.name == name, ChoreRow.due_at <= now).values(due_at=now + every)
     return cast("CursorResult[Any]", await session.execute(claim)).rowcount == 1
+
+
+async def hand_back_chore(session: AsyncSession, name: str, now: datetime) -> None:
+    """Make the chore due: it is not being done any more."""
+    await session.execute(update(ChoreRow).where(ChoreRow.name == name).values(due_at=now))
 
 
 async def hear(session: AsyncSession, job_id: str, n: int, seconds: float) -> None:

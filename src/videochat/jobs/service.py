@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,26 +12,36 @@ import structlog
 
 from videochat.access import quotas
 from videochat.access.quotas import Quotas
-from videochat.errors import ConflictError, NotFoundError, VideoChatError
+from videochat.errors import BusyError, ConflictError, NotFoundError, VideoChatError
 from videochat.jobs import control, queues, repository
-from videochat.jobs.job import LIVE, Action, Job, Priority, Status
+from videochat.jobs.job import FINAL, LIVE, Action, Job, Priority, Status
+from videochat.jobs.parameters import of_speech, work_of
+from videochat.media.expected import expect
+from videochat.media.fetch import checked_url, name_of
 from videochat.media.media import Media
 from videochat.ops.actor import Actor
-from videochat.store.feed import EventFeed
+from videochat.ops.metrics import Metrics
+from videochat.store.feed import EventFeed, within
 from videochat.store.fingerprint import fingerprint, new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
 from videochat.store.session import Database
 
 log = structlog.get_logger(__name__)
 
+TRANSCRIPTION = "transcription"
+# Who watches a job hears of it so often when there is no news, and not more often than this when there is much.
+IDLE_SECONDS = 15.0
+BATCH_SECONDS = 0.1
+
 
 class JobService:
     """Jobs as their owners see them. A job and its first task are stored in one transaction: nothing falls in between."""
 
-    def __init__(self, database: Database, feed: EventFeed, quotas: Quotas) -> None:
+    def __init__(self, database: Database, feed: EventFeed, quotas: Quotas, metrics: Metrics) -> None:
         self._database = database
         self._feed = feed
         self._quotas = quotas
+        self._metrics = metrics
 
     async def submit(
         self,
@@ -38,22 +50,83 @@ class JobService:
         parameters: dict[str, Any],
         *,
         priority: Priority = "normal",
-        kind: str = "transcription",
+        kind: str = TRANSCRIPTION,
     ) -> Job:
         """Queue work on a medium of the actor.
 
         The same work, while it is live or when it was the last that was done, is returned as it is. Raises QuotaError.
         """
+        job, _ = await self.begin(actor, media, parameters, priority=priority, kind=kind)
+        return job
+
+    async def begin(
+        self,
+        actor: Actor,
+        media: Media,
+        parameters: dict[str, Any],
+        *,
+        priority: Priority = "normal",
+        kind: str = TRANSCRIPTION,
+    ) -> tuple[Job, bool]:
+        """Queue work as `submit` does, and say whether it is new."""
         async with self._database.write() as session:
             for job in await repository.page(session, actor.id, media_id=media.id, statuses=(), before=None, limit=1):
-                if job.kind == kind and job.parameters == parameters and job.status in {*LIVE, "completed"}:
-                    return job
+                same = job.kind == kind and of_speech(job.parameters) == parameters
+                if same and job.status in {*LIVE, "completed"}:
+                    return job, False
+            _require_content(media)
             await self._quotas.require(session, actor, "audio_minutes", (media.duration or 0) / 60)
             job = _new(actor, media, parameters, priority, kind)
             await control.create(session, job)
             await quotas.count(session, actor.id, audio_seconds=media.duration or 0)
         self._told("job.queued", job)
+        return job, True
+
+    async def watch(self, actor: Actor, job_id: str) -> AsyncGenerator[Job, None]:
+        """Yield the job as it is now, after news of it and once in a while; when it has ended, that is the last.
+
+        No session is open in between. Raises NotFoundError when it was deleted, BusyError when this process stops before.
+        """
+        with self._feed.news(control.stream_of(job_id)) as news:
+            while not self._feed.ending:
+                news.clear()
+                job = await self.get(actor, job_id)
+                yield job
+                if job.status in FINAL:
+                    return
+                await within(news, IDLE_SECONDS)
+                await asyncio.sleep(BATCH_SECONDS)
+        raise BusyError("The service is stopping, and the work goes on: ask again in a moment.", code="stopping")
+
+    async def submit_link(
+        self, actor: Actor, url: str, parameters: dict[str, Any], *, priority: Priority = "normal"
+    ) -> Job:
+        """Queue the fetching and transcription of the recording behind a link; its medium is in the library at once.
+
+        The same while it is live is returned as it is, and tried again when it came to nothing. Raises InvalidError, QuotaError.
+        """
+        url = checked_url(url)
+        parameters = {**parameters, "link": url}
+        work = fingerprint("import", parameters=parameters)
+        async with self._database.write() as session:
+            before = await repository.at_work(session, actor.id, work)  # once it is fetched its work is another
+            if before is not None and before.status not in FINAL:
+                return before
+            await self._quotas.require(session, actor, "storage_bytes", 1)
+            await self._quotas.require(session, actor, "audio_minutes", 0)
+            if before is None:
+                media = await expect(session, actor, name_of(url))
+                job = replace(_new(actor, media, parameters, priority, TRANSCRIPTION), work=work)
+                await control.create(session, job)
+            else:
+                job = await control.restart(session, before)
+        self._told("job.queued", job)
         return job
+
+    async def of_link(self, actor: Actor, url: str) -> str | None:
+        """Return the id of the actor's medium that came from this link or is to come from it. Raises InvalidError."""
+        async with self._database.read() as session:
+            return await repository.of_link(session, actor.id, checked_url(url))
 
     async def get(self, actor: Actor, job_id: str) -> Job:
         """Return one job. Raises NotFoundError."""
@@ -102,6 +175,7 @@ class JobService:
             job = await control.owned(session, actor.id, job_id)
             _require(job, ("queued", "running", "paused"), "cancelled")
             job = await control.end(session, job, "cancelled")
+        self._metrics.jobs_ended.labels("cancelled").inc()
         self._told("job.cancelled", job)
         return job
 
@@ -167,6 +241,11 @@ def _require(job: Job, allowed: Sequence[Status], verb: str) -> None:
         raise ConflictError(f"The job is {job.status}; it cannot be {verb}.")
 
 
+def _require_content(media: Media) -> None:
+    if not media.is_here:
+        raise ConflictError("The recording has not been fetched: retry the job that fetches it.", code="not_fetched")
+
+
 def _new(actor: Actor, media: Media, parameters: dict[str, Any], priority: Priority, kind: str) -> Job:
     context = structlog.contextvars.get_contextvars()
     return Job(
@@ -175,8 +254,3 @@ def _new(actor: Actor, media: Media, parameters: dict[str, Any], priority: Prior
         request_id=context.get("request_id"), work=work_of(media, kind, parameters), windows=None,
         audio_seconds=media.duration, rate=None, rated_at=None, created_at=datetime.now(UTC), started_at=None, finished_at=None,
     )  # fmt: skip
-
-
-def work_of(media: Media, kind: str, parameters: dict[str, Any]) -> str:
-    """Return the fingerprint of what a job will do: equal work on equal content has equal results, whoever asks."""
-    return fingerprint("work", sha256=media.sha256, job=kind, parameters=parameters)

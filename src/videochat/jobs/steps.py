@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from videochat.errors import NotYetError
+from videochat.errors import NotYetError, StorageFullError, VideoChatError
 from videochat.jobs import control, queues, repository
+from videochat.jobs.fetching import Fetching
 from videochat.jobs.job import Job, Run
 from videochat.jobs.parameters import Parameters
 from videochat.jobs.task import Task
@@ -37,6 +39,7 @@ from videochat.transcripts.service import TranscriptService, WindowTranscript, w
 log = structlog.get_logger(__name__)
 
 PROGRESS_SECONDS = 1.0
+NOT_OURS = ("media_", "source_")  # codes of what lies with a file or a site: nobody who runs this can mend it
 # Decoding is hundreds of times faster than listening: with more windows than this waiting it would only fill the disk.
 MAX_WAITING_WINDOWS = 500
 
@@ -56,6 +59,28 @@ class RecordingSteps:
     metrics: Metrics
     tracer: Tracer
     concurrency: int
+    fetching: Fetching
+
+    async def fetch(self, run: Run) -> None:
+        await self._wait_for_room(run)
+        async with self._step(run, "fetch") as job:
+            found = None if (await self._medium(job)).is_here else await self._fetched(run, job)
+            async with self.database.write() as session:
+                held = await control.held(session, run)
+                settled = held if found is None else await self.fetching.settle(session, held, found)
+                await self._queue(session, settled, Task.of(run, "decode"))
+            await self.fetching.require_kept(await self._medium(settled))
+
+    async def _fetched(self, run: Run, job: Job) -> Media:
+        counted = _Counted()
+
+        async def tell() -> None:
+            async with self.database.write() as session:
+                await control.fetched(session, await control.held(session, run), counted.share)
+            self._poke(run)
+
+        async with _telling(tell):
+            return await self.fetching.content(job, counted)
 
     async def begin(self, run: Run) -> None:
         await self._wait_for_twin(run)
@@ -81,9 +106,14 @@ class RecordingSteps:
             media = await self._medium(job)
             first, later = Parameters.of(job).windows
             cutting = self.media.cut(media, self._plan(media, job), first_seconds=first, window_seconds=later)
-            async with aclosing(cutting) as windows:
-                async for window in windows:
-                    yield window.n
+            with self._told(job, "decode"):
+                try:
+                    async with aclosing(cutting) as windows:
+                        async for window in windows:
+                            yield window.n
+                            self.resources.space.check()
+                except StorageFullError:  # what is stored stays, and cutting goes on behind it
+                    await self._wait(run, "no_space")
 
     async def offer(self, run: Run, n: int) -> None:
         async with self.database.write() as session:
@@ -198,7 +228,7 @@ class RecordingSteps:
                 await self.transcripts.fail(session, job.id)
                 await control.end(session, job, "failed", error={"code": code, "message": message})
             log.warning("job.failed", code=code, reason=message)
-            self._ended(run, "failed")
+            self._ended(run, "rejected" if code.startswith(NOT_OURS) else "failed")
 
     async def _wait_for_twin(self, run: Run) -> None:
         """Let an earlier job that is at the same work finish first: its results are ours. Raises NotYetError."""
@@ -232,23 +262,35 @@ class RecordingSteps:
         async with self.database.write() as session:
             job = await control.step(session, await control.held(session, run), name)
         self._poke(run)
-        bind_request(job.request_id, job=job.id, media=job.media_id)
+        with self._told(job, name, **values):
+            yield job
+
+    @contextmanager
+    def _told(self, job: Job, name: str, **values: int) -> Iterator[None]:
+        """Say in one log line how the block came out."""
+        bind_request(job.request_id, job=job.id, media=job.media_id, user=job.owner)
         started = time.perf_counter()
-        outcome = "interrupted"
+        outcome: dict[str, str] = {"outcome": "interrupted"}
         about: dict[str, str | int] = {"job": job.id, "media": job.media_id, "attempt": job.attempts, **values}
         try:
             with self.tracer.span(f"step {name}", job.request_id, about):
-                yield job
-            outcome = "done"
+                yield
+            outcome = {"outcome": "done"}
+        except NotYetError:
+            outcome = {"outcome": "waits"}
+            raise
+        except VideoChatError as error:
+            outcome = {"outcome": "failed", "code": error.reason}
+            raise
         finally:
-            log.info("step", step=name, outcome=outcome, ms=round((time.perf_counter() - started) * 1000), **values)
+            log.info("step", step=name, ms=round((time.perf_counter() - started) * 1000), **outcome, **values)
 
     @asynccontextmanager
     async def _beside(self, run: Run) -> AsyncIterator[Job]:
         """Do the block without changing the step that people see."""
         async with self.database.read() as session:
             job = await control.wanted(session, run)
-        bind_request(job.request_id, job=job.id, media=job.media_id)
+        bind_request(job.request_id, job=job.id, media=job.media_id, user=job.owner)
         yield job
 
     async def _medium(self, job: Job) -> Media:
@@ -258,7 +300,7 @@ class RecordingSteps:
         return self.media.plan(media, *Parameters.of(job).windows)
 
     async def _resolve(self, parameters: Parameters) -> Chosen:
-        threads = threads_for(parameters.stt, self.concurrency)
+        threads = threads_for(parameters.stt, self.concurrency, self.resources.allowance.cores)
         return await self.chooser.resolve(parameters.stt, fetch=parameters.fetch, threads=threads)
 
     async def _transcript(self, job: Job) -> Transcript:
@@ -276,17 +318,8 @@ class RecordingSteps:
     async def _telling_progress(self, run: Run, window: Window) -> AsyncIterator[_Heard]:
         """Tell once a second how far the engine has come in the window, and at the end that all of it was heard."""
         heard = _Heard(window)
-
-        async def tell() -> None:
-            while True:
-                await asyncio.sleep(PROGRESS_SECONDS)
-                await self._tell(run, heard)
-
-        teller = asyncio.create_task(tell())
-        try:
+        async with _telling(partial(self._tell, run, heard)):
             yield heard
-        finally:
-            await cancelled(teller)
         heard.seconds = window.end - window.start
         await self._tell(run, heard)
 
@@ -303,6 +336,33 @@ class RecordingSteps:
     def _ended(self, run: Run, status: str) -> None:
         self._poke(run)
         self.metrics.jobs_ended.labels(status).inc()
+
+
+@asynccontextmanager
+async def _telling(tell: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Tell once a second how far the block is."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            with suppress(VideoChatError):  # a database that is away: what comes later says as much
+                await tell()
+
+    teller = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        await cancelled(teller)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Which share of a file has been fetched; 0 while nobody knows how large it is."""
+
+    share: float = 0.0
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self.share = min(done / total, 1.0) if total else 0.0
 
 
 @dataclass(slots=True)

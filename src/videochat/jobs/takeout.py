@@ -1,8 +1,8 @@
 """All that somebody owns, as one zip file that is written while it is read: memory stays flat however much it is.
 
-account.json                        the account and what it used
+account.json                        the account, what it keeps, and what it used this month
 recordings/ID/about.json            name, time, content's hash
-recordings/ID/NAME                  the recording itself
+recordings/ID/NAME                  the recording itself, unless it is still being fetched
 recordings/ID/transcript.json       its words, once there are any
 conversations/ID.json               questions and answers with their citations
 """
@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from videochat.access.quotas import Quotas
 from videochat.access.service import AccessService
 from videochat.answers.service import AnswerService
 from videochat.errors import NotFoundError
@@ -35,6 +36,7 @@ class Takeout:
     """Writes such files."""
 
     access: AccessService
+    quotas: Quotas
     media: MediaService
     transcripts: TranscriptService
     answers: AnswerService
@@ -56,25 +58,32 @@ class Takeout:
         yield drain.taken()
 
     async def _account(self, actor: Actor) -> dict[str, Any]:
+        usage = asdict(await self.quotas.usage(actor))
         with suppress(NotFoundError):  # without accounts there is only what they own
-            return asdict(await self.access.user(actor.id))
-        return {"id": actor.id}
+            return {**asdict(await self.access.user(actor.id)), "usage": usage}
+        return {"id": actor.id, "usage": usage}
 
     async def _recording(self, archive: zipfile.ZipFile, actor: Actor, media: Media) -> AsyncIterator[None]:
         """Write one recording, and yield after each piece, so that it can leave."""
         folder = f"recordings/{media.id}"
-        archive.writestr(f"{folder}/about.json", _json(asdict(media)))
+        archive.writestr(f"{folder}/about.json", _json(_about(media)))
         transcript = await self.transcripts.newest(actor, media.id)
         if transcript is not None:
             written = Json(Header.of(transcript, media.name))
             words = render_stream(written, self.transcripts.all_segments(transcript.id))
             async for _ in _written(archive, f"{folder}/transcript.json", words):
                 yield
+        if not media.is_here:
+            return
         # What is recorded is compressed already.
         content = self.blobs.read(self.media.content(media))
         with suppress(NotFoundError):  # deleted a moment ago
             async for _ in _written(archive, f"{folder}/{file_name(media.name)}", content):
                 yield
+
+
+def _about(media: Media) -> dict[str, Any]:
+    return {**asdict(media), "sha256": media.sha256 if media.is_here else None}
 
 
 async def _written(archive: zipfile.ZipFile, name: str, pieces: AsyncIterator[bytes | str]) -> AsyncIterator[None]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from videochat.jobs.job import Run
+from videochat.jobs.job import Job, Run
 
-Kind = Literal["decode", "window", "finish"]
-Queue = Literal["decode", "transcribe"]
+Kind = Literal["fetch", "decode", "window", "finish"]
+Queue = Literal["fetch", "decode", "transcribe"]
 
-QUEUES: tuple[Queue, ...] = ("decode", "transcribe")
-QUEUE_OF: dict[Kind, Queue] = {"decode": "decode", "window": "transcribe", "finish": "transcribe"}
+QUEUES: tuple[Queue, ...] = ("fetch", "decode", "transcribe")
+QUEUE_OF: dict[Kind, Queue] = {
+    "fetch": "fetch",
+    "decode": "decode",
+    "window": "transcribe",
+    "finish": "transcribe",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Task:
         """Return a new task; the same one always has the same id, so offering it twice is harmless."""
         return cls(f"{run.id}.{kind}.{n}", run.job_id, run.attempt, kind, n)
 
+    @classmethod
+    def first(cls, job: Job) -> Task:
+        """Return the task with which each attempt at the job begins."""
+        return cls.of(job.run, "fetch" if job.is_import else "decode")
+
     @property
     def run(self) -> Run:
         return Run(self.job_id, self.attempt)
@@ -43,3 +53,14 @@ class Task:
     @property
     def queue(self) -> Queue:
         return QUEUE_OF[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What of a task that a worker holds is told to those who look after the service."""
+
+    job_id: str
+    media_id: str
+    kind: str
+    n: int
+    tries: int

@@ -7,15 +7,19 @@ import contextlib
 import os
 import socket
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 
 from videochat.errors import VideoChatError
 from videochat.jobs import queues, repository
+from videochat.jobs.alive import AliveFile
 from videochat.jobs.chores import Chores
+from videochat.jobs.embedding import Embedding
 from videochat.jobs.engine import Engine
-from videochat.jobs.liveness import Liveness, is_gone, this_host
+from videochat.jobs.liveness import Liveness, this_host
+from videochat.jobs.roster import MISSED_BEATS
+from videochat.ops.keeping import keep
 from videochat.ops.tasks import cancelled
 from videochat.sections import JobSettings
 from videochat.store.fingerprint import new_id
@@ -23,30 +27,44 @@ from videochat.store.session import Database
 
 log = structlog.get_logger(__name__)
 
-MISSED_BEATS = 5
-
 
 class Worker:
     """One process that works on jobs until it is stopped."""
 
-    def __init__(self, database: Database, engine: Engine, chores: Chores, settings: JobSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        chores: Chores,
+        settings: JobSettings,
+        embedding: Embedding | None = None,
+    ) -> None:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{new_id('w')[-6:]}"
         self._database = database
         self._engine = engine
         self._chores = chores
+        self._embedding = embedding
         self._settings = settings
         self._liveness = Liveness(settings.heartbeat_seconds * MISSED_BEATS)
+        file = settings.alive_file
+        self._alive = None if file is None else AliveFile(file, settings.heartbeat_seconds)
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Take part. Raises DatabaseUnavailableError."""
+        """Take part. Raises DatabaseUnavailableError, and ConfigurationError where the alive file cannot be touched."""
         await self._beat()
         await self._relieve_the_dead()
+        if self._alive is not None:
+            self._alive.require()
         self._engine.start(self.id)
         self._loops = [
-            asyncio.create_task(self._keep_watch(), name="worker-watch"),
-            asyncio.create_task(self._chores.keep_doing(), name="worker-chores"),
+            keep("worker-watch", self._keep_watch),
+            keep("worker-chores", self._chores.keep_doing),
         ]
+        if self._alive is not None:
+            self._loops.append(asyncio.create_task(self._alive.keep_touching(), name="worker-alive"))
+        if self._embedding is not None:
+            self._loops.append(keep("worker-embedding", self._embedding.keep_doing))
         log.info("worker.started", worker=self.id)
 
     async def stop(self, drain_seconds: float = 0.0) -> None:
@@ -63,10 +81,12 @@ class Worker:
         while True:
             await asyncio.sleep(self._settings.heartbeat_seconds)
             try:
-                await self._beat()
-                await self._relieve_the_dead()
+                with contextlib.ExitStack() as unseen:
+                    unseen.callback(self._liveness.forget)  # who could not look must not judge
+                    await self._beat()
+                    await self._relieve_the_dead()
+                    unseen.pop_all()
             except VideoChatError as error:
-                self._liveness.forget()  # who could not look must not judge
                 log.warning("worker.watch_failed", code=error.reason)
 
     async def _beat(self) -> None:
@@ -85,11 +105,3 @@ class Worker:
             tasks = await queues.release_of_dead(session, dead)
             await repository.forget_workers(session, dead)
         log.warning("worker.took_over", dead=sorted(dead), tasks=tasks)
-
-
-async def alive_workers(database: Database, settings: JobSettings) -> set[str]:
-    """Return the ids of the workers that seem to live, on any machine, judged by the clocks."""
-    since = datetime.now(UTC) - timedelta(seconds=settings.heartbeat_seconds * MISSED_BEATS)
-    async with database.read() as session:
-        beats = await repository.beats(session)
-    return {worker for worker, beat in beats.items() if beat.at >= since and not is_gone(beat)}

@@ -56,7 +56,13 @@ class Mould:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        """Whether it still listens: its socket tells that it has ended before the event loop has heard of it."""
+        try:
+            return self._process.returncode is None and self._asking.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:  # it has nothing to say on this socket, ever
+            return True
+        except OSError:
+            return False
 
     @asynccontextmanager
     async def cast(self, task: Message) -> AsyncIterator[AsyncGenerator[Message]]:

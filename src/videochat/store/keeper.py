@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 
 from videochat.errors import ConfigurationError, ConflictError, InvalidError, VideoChatError
 from videochat.ops.actor import Actor
+from videochat.ops.keeping import keep
 from videochat.ops.live import LiveSettings, Setting, reloadable
 from videochat.ops.metrics import Metrics
-from videochat.ops.production import production_problems
+from videochat.ops.production import check_change
 from videochat.ops.sealing import Sealer
 from videochat.ops.tasks import cancelled
 from videochat.settings import Settings, source_files
@@ -26,24 +29,36 @@ from videochat.store.session import Database
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0  # at the files; what changes in the database is heard
+ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)  # writes paths as JSON too, which `json` does not
+UNSET = "null"  # as a secret that was unset is stored: there is nothing to seal
 
 Read = Callable[[], Settings]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What is not in force because it is not valid: a setting that was changed, or all that the sources say (no name)."""
+
+    name: str | None
+    message: str
 
 
 class SettingsKeeper:
     """Takes up what changes in the sources (`read` reads them anew) and in the database, whole or not at all.
 
-    What is invalid is logged and counted, and the settings stay as they were.
+    What is invalid is logged and counted, and the settings stay as they were; `refused` says it as long as it is so.
     """
 
     def __init__(
         self, live: LiveSettings, read: Read, database: Database, feed: EventFeed, metrics: Metrics
     ) -> None:  # fmt: skip
         self._live = live
+        self.refused: tuple[Refused, ...] = ()
         self._read = read
         self._database = database
         self._feed = feed
         self._metrics = metrics
+        live.watch(check_change)  # wherever a change comes from
         self._configured = live.current
         self._sealer = Sealer(live.current.secret_key, "settings")
         self._seen: object = None
@@ -60,7 +75,7 @@ class SettingsKeeper:
         """Take up what was changed before, and keep up with changes from now on."""
         self._seen = _signature(self._configured)
         await self._take_up()
-        self._loop = asyncio.create_task(self._keep_up(), name="settings")
+        self._loop = keep("settings", self._keep_up)
 
     async def close(self) -> None:
         if self._loop is not None:
@@ -81,9 +96,6 @@ class SettingsKeeper:
         """
         setting = reloadable(name)
         wanted = setting.within(self._live.current, value)
-        known = {*production_problems(self._live.current)}
-        if problems := [problem for problem in production_problems(wanted) if problem not in known]:
-            raise InvalidError(" ".join(problems))
         async with self._one_at_a_time:
             before = self._live.current
             try:
@@ -117,43 +129,60 @@ class SettingsKeeper:
                 if heard or changed or self._asked.is_set():
                     self._asked.clear()
                     self._seen = signature
-                    await self._take_up(anew=True)
+                    with ExitStack() as untaken:
+                        untaken.callback(self._asked.set)  # what could not be read is read again
+                        await self._take_up(anew=True)
+                        untaken.pop_all()
 
     async def _take_up(self, *, anew: bool = False) -> None:
         async with self._one_at_a_time:
+            refused: list[Refused] = []
             try:
                 if anew:
                     self._configured = await asyncio.to_thread(self._read)
-                wanted = self._with(self._configured, await self.overrides())
+                wanted = self._with(self._configured, await self.overrides(), refused)
                 taken = self._live.take_up(wanted)
             except VideoChatError as error:
-                self._metrics.settings_reloads.labels("refused").inc()
-                log.warning("settings.refused", code=error.reason, error=error.message)
+                refused.append(self._refused(None, error))
                 return
+            finally:
+                self.refused = tuple(refused)
         if taken:
             self._metrics.settings_reloads.labels("taken").inc()
             log.info("settings.changed", names=taken)
         if self._live.waiting:
             log.warning("settings.wait_for_a_restart", names=self._live.waiting)
 
-    def _with(self, settings: Settings, changed: Sequence[Override]) -> Settings:
+    def _with(self, settings: Settings, changed: Sequence[Override], refused: list[Refused]) -> Settings:
         """Return the settings with what was changed; one value that is not valid (any more) does not spoil the others."""
         for override in changed:
             try:
                 setting = reloadable(override.name)
-                settings = setting.within(settings, self._value(setting, override.value))
+                wanted = setting.within(settings, self._value(setting, override.value))
+                check_change(settings, wanted)
+                settings = wanted
             except VideoChatError as error:
-                self._metrics.settings_reloads.labels("refused").inc()
-                log.warning("settings.refused", setting=override.name, code=error.reason, error=error.message)
+                refused.append(self._refused(override.name, error))
         return settings
+
+    def _refused(self, name: str | None, error: VideoChatError) -> Refused:
+        self._metrics.settings_reloads.labels("refused").inc()
+        log.warning("settings.refused", setting=name, code=error.reason, error=error.message)
+        return Refused(name, error.message)
 
     def _written(self, value: Any) -> str:
         if isinstance(value, SecretStr):
             return self._sealer.seal(value.get_secret_value())
-        return json.dumps(value)
+        return ANYTHING.dump_json(value).decode()
 
     def _value(self, setting: Setting, written: str) -> Any:
-        return self._sealer.open(written) if setting.secret else json.loads(written)
+        """Return the value again. Raises InvalidError and ConfigurationError."""
+        if setting.secret and written != UNSET:
+            return self._sealer.open(written)
+        try:
+            return json.loads(written)
+        except ValueError as error:
+            raise InvalidError(f"{setting.name}: what is stored is no JSON.") from error
 
 
 def _signature(settings: Settings) -> list[tuple[str, int, int]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import exc, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import QueuePool
 
@@ -19,6 +20,7 @@ from videochat.errors import (
     BusyError,
     ConfigurationError,
     DatabaseUnavailableError,
+    InvalidError,
     StorageError,
     StorageFullError,
 )
@@ -27,6 +29,15 @@ from videochat.store.sqlite import READ_ONLY, sqlite_engine
 log = structlog.get_logger(__name__)
 
 DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
+BUSY = "The database is busy; try again."
+
+# A process that was frozen, or whose machine is gone, must not hold its locks until somebody comes: then PostgreSQL ends its
+# transaction, before others take over what it worked on. None of ours waits for anything but the database meanwhile.
+IDLE_SECONDS = 5.0
+# And a server that is gone must not hold us: libpq's own patience is the system's, two hours.
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+
+Use = Literal["read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +52,13 @@ class Connections:
 class Database:
     """Short sessions on one database.
 
-    Never keep one open during decoding, model or provider work: a write session holds SQLite's only write lock.
+    Never keep one open during decoding, model or provider work: a write session holds SQLite's only write lock. `waited` hears
+    for each how many seconds it waited for its connection and, when it writes on SQLite, for that lock.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self.waited: Callable[[Use, float], None] = lambda _use, _seconds: None
         self._reader = engine.execution_options(**{READ_ONLY: True})
 
     @property
@@ -65,6 +78,7 @@ class Database:
         session = AsyncSession(self._reader, expire_on_commit=False)
         with _clear_errors():
             try:
+                await self._connect(session, "read")
                 yield session
             finally:
                 await _whole(session.close())
@@ -77,6 +91,9 @@ class Database:
         session = AsyncSession(engine, expire_on_commit=False)
         with _clear_errors():
             try:
+                await self._connect(session, "read")
+                if self.dialect == "postgresql":  # who is slow to write down what is read holds up nobody
+                    await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 yield session
             finally:
                 await _whole(session.close())
@@ -87,6 +104,7 @@ class Database:
         session = AsyncSession(self.engine, expire_on_commit=False)
         with _clear_errors():
             try:
+                await self._connect(session, "write")
                 yield session
                 await _whole(session.commit())
             finally:
@@ -98,6 +116,13 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+    async def _connect(self, session: AsyncSession, use: Use) -> None:
+        started = time.perf_counter()
+        try:
+            await session.connection()
+        finally:
+            self.waited(use, time.perf_counter() - started)
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:
@@ -111,21 +136,28 @@ async def _whole(work: Coroutine[Any, Any, None]) -> None:
 
 
 class _clear_errors:  # noqa: N801  # reads as a statement
-    """Turn the driver's operational errors into ours, without SQL or addresses in the message."""
+    """Turn operational errors of the driver and of its pool into ours, without SQL or addresses in the message.
+
+    What no database can store or compare comes from who asked: NUL, halves of characters, numbers of more than 64 bits.
+    """
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OperationalError):
+        if isinstance(error, OperationalError | InternalError):  # the latter: ended while idle, or read-only by now
             raise _translated(error) from error
+        if isinstance(error, DataError | UnicodeEncodeError | OverflowError):
+            raise InvalidError("It holds a character or a number that cannot be stored.") from error
+        if isinstance(error, exc.TimeoutError):  # all connections were in use for too long
+            raise BusyError(BUSY) from error
 
 
-def _translated(error: OperationalError) -> StorageError | BusyError:
+def _translated(error: OperationalError | InternalError) -> StorageError | BusyError:
     code = getattr(error.orig, "sqlite_errorname", "")
     if code == "SQLITE_FULL":
         return StorageFullError()
     if code.startswith("SQLITE_BUSY"):
-        return BusyError("The database is busy; try again.")
+        return BusyError(BUSY)
     if code in {"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"}:
         return StorageError("The database cannot be written: check DATA_DIR and its rights.")
     if getattr(error.orig, "sqlstate", None) == DISK_FULL:
@@ -160,7 +192,14 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 10},
+            connect_args=_connecting(parsed),
             hide_parameters=True,  # of a failed statement: questions and transcripts are nothing for the log
         )
     )
+
+
+def _connecting(url: URL) -> dict[str, object]:
+    """Return how connections are made where the URL does not say it: see https://www.postgresql.org/docs/current/libpq-connect.html."""
+    options = f"-c idle_in_transaction_session_timeout={round(1000 * IDLE_SECONDS)}"
+    ours: dict[str, object] = {"connect_timeout": 10, "options": options, **KEEPALIVES}
+    return {name: value for name, value in ours.items() if name not in url.query}

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import structlog
 
-from videochat.errors import EngineUnavailableError, UnsupportedError, VideoChatError
+from videochat.errors import (
+    ConfigurationError,
+    EngineUnavailableError,
+    NotFoundError,
+    UnsupportedError,
+    VideoChatError,
+)
 from videochat.sections import SttSettings
 from videochat.transcripts.catalogue import Catalogue, engine_named, installed
 from videochat.transcripts.fetches import RETRY_SECONDS, FailedFetches
@@ -24,6 +30,7 @@ BASIC_LABEL = "basic offline recogniser"
 AUTO = "auto"
 PREFERRED = "faster-whisper"
 FALLBACK = "pocketsphinx"
+PLAIN = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
 
 Fetch = Callable[[str, str, float], Awaitable[None]]
 HintCode = Literal["basic", "model_missing", "unusable"]
@@ -128,6 +135,36 @@ class EngineChooser:
                 stt.engine, stt.model, language, basic=False, hint=error.message, hint_code="unusable"
             )
 
+    def names(self, stt: SttSettings) -> list[str]:
+        """Return the names of what can listen now: engines, and models on this disk that the settings name."""
+        found: list[str] = []
+        for name, engine in self._usable():
+            if engine.available(_model(engine, stt)):
+                found += [name] if engine.only_model else [name, stt.model]
+        return [name for name in dict.fromkeys(found) if PLAIN.fullmatch(name)]
+
+    def choices(self, name: str) -> dict[str, str]:
+        """Return the settings with which the engine, or the model on this disk, of this name listens.
+
+        Raises NotFoundError. A folder is no name: who asks over the network chooses none of this machine.
+        """
+        for engine_name, engine in self._usable() if PLAIN.fullmatch(name) else ():
+            if name == engine_name:
+                return {"engine": name}
+            if engine.only_model is None and engine.available(name):
+                return {"engine": engine_name, "model": name}
+        raise NotFoundError(
+            f"There is no speech model {name!r} here; `default` is the one that the service is set to.",
+            code="model_not_found",
+        )
+
+    def _usable(self) -> Iterator[tuple[str, Engine]]:
+        for name in self._catalogue:
+            try:
+                yield name, engine_named(name, self._catalogue)
+            except ConfigurationError as error:  # a broken plugin; who asks for it by its setting is told
+                log.warning("engine.unusable", engine=name, reason=error.message)
+
     def _chosen(self, name: str, stt: SttSettings, language: str | None, threads: int) -> Chosen:
         engine = engine_named(name, self._catalogue)
         _check_language(engine, stt, language)
@@ -187,9 +224,9 @@ class EngineChooser:
         return None if engine.available(_model(engine, stt)) else "model_missing"
 
 
-def threads_for(stt: SttSettings, concurrency: int) -> int:
-    """Return the threads of one engine process when `concurrency` of them share this machine's cores."""
-    return stt.threads or max(1, (os.cpu_count() or 1) // concurrency)
+def threads_for(stt: SttSettings, concurrency: int, cores: int) -> int:
+    """Return the threads of one engine process when `concurrency` of them share the cores."""
+    return stt.threads or max(1, cores // concurrency)
 
 
 def base_language(language: str | None) -> str | None:

@@ -91,14 +91,14 @@ async def set_status(session: AsyncSession, transcript_id: str, status: Status) 
     await session.execute(update(TranscriptRow).where(TranscriptRow.id == transcript_id).values(status=status))
 
 
-async def page(session: AsyncSession, transcript_id: str, after: int, limit: int) -> list[NumberedSegment]:
-    """Return up to `limit` segments with n > after, in order."""
-    rows = await session.scalars(
-        select(SegmentRow)
-        .where(SegmentRow.transcript_id == transcript_id, SegmentRow.n > after)
-        .order_by(SegmentRow.n)
-        .limit(limit)
-    )
+async def page(
+    session: AsyncSession, transcript_id: str, after: int, limit: int, between: tuple[float, float] | None = None
+) -> list[NumberedSegment]:
+    """Return up to `limit` segments with n > after, in order: all, or those said in part between these seconds."""
+    query = select(SegmentRow).where(SegmentRow.transcript_id == transcript_id, SegmentRow.n > after)
+    if between is not None:
+        query = query.where(SegmentRow.end > between[0], SegmentRow.start < between[1])
+    rows = await session.scalars(query.order_by(SegmentRow.n).limit(limit))
     return [_segment(row) for row in rows]
 
 

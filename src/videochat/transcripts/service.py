@@ -164,15 +164,16 @@ class TranscriptService:
             return await repository.newest(session, actor, media_id)
 
     async def page(
-        self, transcript_id: str, after: int = -1, limit: int = PAGE
+        self, transcript_id: str, after: int = -1, limit: int = PAGE, *, between: tuple[float, float] | None = None
     ) -> tuple[list[NumberedSegment], int | None]:
         """Return up to `limit` (≤ 1000) segments with n > after, and the `after` of the next page, None at the end.
 
-        The transcript must come from `newest`, which knows whose it is.
+        With `between` only those that are said, in part, between these seconds. The transcript must come from `newest`,
+        which knows whose it is.
         """
         limit = max(1, min(limit, PAGE))
         async with self._database.read() as session:
-            found = await repository.page(session, transcript_id, after, limit + 1)
+            found = await repository.page(session, transcript_id, after, limit + 1, between)
         segments = found[:limit]
         return segments, segments[-1].n if len(found) > limit else None
 
@@ -189,13 +190,14 @@ class TranscriptService:
         segments = [segment async for segment in self.all_segments(transcript_id)]
         found = [finding.to_json() for finding in findings(segments)]
         async with self._database.write() as session:
-            await artefacts.put(session, _health_key(transcript_id), "health", {"findings": found}, subject=subject)
+            await artefacts.put(session, health_key(transcript_id), "health", {"findings": found}, subject=subject)
 
     async def health(self, transcript: Transcript) -> dict[str, Any] | None:
         """Return `{"findings": [...]}`, None while the transcript is not complete."""
         async with self._database.read() as session:
-            return await artefacts.get(session, _health_key(transcript.id))
+            return await artefacts.get(session, health_key(transcript.id))
 
 
-def _health_key(transcript_id: str) -> str:
+def health_key(transcript_id: str) -> str:
+    """Return the key of what was found doubtful in a whole transcript."""
     return fingerprint("health", transcript=transcript_id)

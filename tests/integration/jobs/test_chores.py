@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,20 +12,25 @@ import pytest
 from sqlalchemy import text
 
 from recordings import lecture_wav
+from videochat.access.service import Client
 from videochat.app import App, open_app
 from videochat.jobs import queues, repository
 from videochat.jobs.chores import LASTING_EVENTS, Chore, Chores, housekeeping
 from videochat.jobs.job import Job
 from videochat.media.media import Media
 from videochat.ops.actor import LOCAL
+from videochat.ops.keeping import keep
 from videochat.ops.logfile import Bounds
+from videochat.ops.tasks import cancelled
 from videochat.sections import RetentionSettings
 from videochat.settings import Settings
 from videochat.store import events
 from videochat.store.session import Database
+from waiting import until
 from work import add_job, job_now, take
 
 HOUR = timedelta(hours=1)
+TWO_DAYS = 2 * 86400.0
 
 
 class Counted:
@@ -46,7 +53,13 @@ async def app(database_url: str, tmp_path: Path) -> AsyncIterator[App]:
 async def do(app: App, name: str, **retention: float) -> int:
     """Do one chore now and return its count."""
     chores = housekeeping(
-        app.database, app.media, app.jobs, app.audit, RetentionSettings(**retention), Bounds.of(app.settings)
+        app.database,
+        app.media,
+        app.jobs,
+        app.audit,
+        app.expiry(),
+        RetentionSettings(**retention),
+        Bounds.of(app.settings),
     )
     return await next(chore for chore in chores if chore.name == name).do()
 
@@ -78,6 +91,103 @@ async def test_a_chore_is_done_by_one_of_all_workers_and_again_when_it_is_due(da
     await age(database, "chores", "due_at", 1)
     await chores[0]._do_if_due(chores[0]._chores[0])
     assert shared.times == 2
+
+
+def outdated(path: Path, seconds: float) -> Path:
+    """Let a file or folder look as if nobody had touched it for so long."""
+    moment = time.time() - seconds
+    os.utime(path, (moment, moment))
+    return path
+
+
+async def rows(app: App, table: str) -> int:
+    async with app.database.read() as session:
+        return (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()
+
+
+async def test_what_killed_uploads_left_goes(app: App) -> None:
+    """An upload that nobody has touched for two days is removed from this machine's disk, a young one is not."""
+    uploads = app.settings.data_dir / "uploads"
+    for name in ("old", "young"):
+        (uploads / name).mkdir(parents=True)
+    outdated(uploads / "old", TWO_DAYS)
+    assert await do(app, "uploads") == 1
+    assert [folder.name for folder in uploads.iterdir()] == ["young"]
+
+
+async def test_content_that_nobody_has_any_more_goes(app: App, tmp_path: Path) -> None:
+    """A minute after the last medium with it was deleted whatever was stored late is removed as well."""
+    media = await add(app, tmp_path / "gone.wav")
+    await app.media.delete(LOCAL, media.id)
+    await app.blobs.put(app.media.content(media), lecture_wav(tmp_path / "late.wav", 2))
+    assert await do(app, "leftovers") == 0
+    await age(app.database, "leftovers", "at", 1)
+    assert await do(app, "leftovers") == 1
+    assert not await app.blobs.exists(app.media.content(media))
+
+
+async def test_sessions_and_links_that_have_run_out_go(app: App, tmp_path: Path) -> None:
+    """With what was written in the book of what people did too long ago; what is good yet stays."""
+    user = await app.access.add_user("Ada", "admin")
+    media = await add(app, tmp_path / "lent.wav")
+    browser = Client("127.0.0.1", "a browser")
+    for _ in ("old", "good"):
+        await age(app.database, "sessions", "expires_at", 1)
+        await age(app.database, "links", "expires_at", 1)
+        await age(app.database, "audit", "at", 10)
+        token = await app.access.open_session(user, browser)
+        _, link = await app.sharing.add_link(LOCAL, media.id, days=1)
+        await app.audit.note("cli", "test", "nothing", "ok")
+    assert await do(app, "access", audit_days=9) == 3
+    assert [session.id for session in await app.access.sessions(user.id)] == [token.hash]
+    assert [one.id for one in await app.sharing.links(LOCAL, media.id)] == [link.id]
+    assert [await rows(app, table) for table in ("sessions", "links", "audit")] == [1, 1, 1]
+    assert await do(app, "access", audit_days=9) == 0
+
+
+async def test_old_log_files_go(app: App) -> None:
+    """Those of processes that write no more are removed from this machine's disk when their time is over."""
+    logs = Bounds.of(app.settings).folder
+    logs.mkdir(parents=True)
+    for name in ("old.jsonl", "young.jsonl"):
+        (logs / name).touch()
+    outdated(logs / "old.jsonl", (app.settings.log.keep_days + 1) * 86400)
+    assert await do(app, "logs") == 1
+    assert [file.name for file in logs.iterdir()] == ["young.jsonl"]
+
+
+async def test_a_worker_does_its_chores(app: App, tmp_path: Path) -> None:
+    """Nobody has to ask: soon after a worker has started, what is due is done, for all and for its machine."""
+    user = await app.access.add_user("Ada", "admin")
+    await app.access.open_session(user, Client("127.0.0.1", "a browser"))
+    await age(app.database, "sessions", "expires_at", 1)
+    (forgotten := app.settings.data_dir / "uploads" / "forgotten").mkdir(parents=True)
+    outdated(forgotten, TWO_DAYS)
+    worker = app.worker()
+    await worker.start()
+
+    async def done() -> bool:
+        return not forgotten.exists() and not await rows(app, "sessions")
+
+    await until(done)
+    await worker.stop()
+
+
+async def test_a_failing_chore_does_not_hold_up_the_others(database: Database) -> None:
+    """What a disk that cannot be read spoils is tried again when it is due, and all else is done."""
+    later, failures = Counted(), [OSError(5, "Input/output error")]
+
+    async def fail_once() -> int:
+        if failures:
+            raise failures.pop()
+        return await again()
+
+    again = Counted()
+    soon = timedelta(0)
+    chores = Chores(database, [Chore("failing", soon, fail_once), Chore("later", HOUR, later)])
+    doing = keep("chores", chores.keep_doing)
+    await until(lambda: again.times == 1 and later.times == 1)
+    await cancelled(doing)
 
 
 async def test_recordings_go_when_their_time_is_over(app: App, tmp_path: Path) -> None:

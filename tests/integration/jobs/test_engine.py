@@ -10,21 +10,26 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
+from sqlalchemy import select, update
 
 from videochat.errors import (
     DatabaseUnavailableError,
     EngineCrashedError,
+    EngineUnavailableError,
     MediaError,
     NotYetError,
+    StorageFullError,
     StorageUnavailableError,
 )
-from videochat.jobs import control, engine, queues
+from videochat.jobs import control, engine, queues, repository
 from videochat.jobs.engine import Engine
-from videochat.jobs.job import Run
+from videochat.jobs.job import Job, Run
 from videochat.jobs.task import Task
+from videochat.store import events
 from videochat.store.events import TASKS
 from videochat.store.feed import EventFeed
 from videochat.store.session import Database, open_database
+from videochat.store.tables import TaskRow
 from waiting import until
 from work import add_job, add_windows, job_now, take, tasks_left
 
@@ -189,11 +194,89 @@ async def test_a_failure_that_may_pass_is_tried_again_and_not_for_ever(database:
     assert len(notes.failures) == 7
 
 
+async def test_each_try_is_given_more_time(database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause doubles with every failure, so that what is broken has time to recover."""
+    monkeypatch.setattr(engine, "FIRST_PAUSE", 100.0)
+    await add_job(database, "a")
+    notes.failures = [EngineCrashedError(), EngineCrashedError()]
+
+    async def put_back(failures: int) -> bool:
+        async with database.read() as session:
+            return await session.scalar(select(TaskRow.failures)) == failures
+
+    pauses = []
+    async with working(notes):
+        for failures in (1, 2):
+            await until(partial(put_back, failures))
+            async with database.write() as session:
+                not_before = await session.scalar(select(TaskRow.not_before))
+                assert not_before is not None
+                pauses.append((not_before - datetime.now(UTC)).total_seconds())
+                await session.execute(update(TaskRow).values(not_before=queues.AT_ONCE))
+                await events.ring(session)
+        await until(lambda: empty(database))
+    assert pauses == [pytest.approx(100, abs=20), pytest.approx(200, abs=20)]
+    assert notes.done == ["decode 0"]
+
+
+async def lives(database: Database, *workers: str) -> None:
+    """Let workers of other machines be known to live."""
+    async with database.write() as session:
+        for name in workers:
+            await repository.beat(session, name, host="elsewhere", pid=1, now=datetime.now(UTC))
+
+
+async def only_windows(database: Database, name: str, *numbers: int) -> Job:
+    """Store a job of which only windows are left to do."""
+    job = await add_job(database, name)
+    async with database.write() as session:
+        await queues.remove(session, job.id)
+    await add_windows(database, job, *numbers)
+    return job
+
+
+async def test_a_worker_that_lacks_an_engine_leaves_windows_to_the_others(database: Database, notes: Notes) -> None:
+    """It gives the window back at once, takes no more of them for a while, and the one that has the engine does all of them."""
+    lacking = Notes(database, failures=[EngineUnavailableError() for _ in range(10)])
+    await lives(database, "lacking", "fit")
+    await only_windows(database, "a", *range(6))
+    async with working(lacking, "lacking", room=1):
+        await until(lambda: len(lacking.failures) == 9)
+        async with working(notes, "fit"):
+            await until(lambda: empty(database))
+    assert sorted(notes.done) == [f"window {n}" for n in range(6)]
+    assert (lacking.done, lacking.failed, len(lacking.failures)) == ([], [], 9)
+
+
+async def test_an_engine_that_nobody_has_ends_the_job_with_its_reason(
+    database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once where no other worker lives or where nothing has begun yet; else when all tries are used."""
+    reason = "There is no such model here."
+    await only_windows(database, "alone", 0)
+    notes.failures = [EngineUnavailableError(reason)]
+    async with working(notes, "w1"):
+        await until(lambda: empty(database))
+    await lives(database, "w1", "other")
+    await add_job(database, "beginning")
+    notes.failures = [EngineUnavailableError(reason)]
+    async with working(notes, "w1"):
+        await until(lambda: empty(database))
+    assert (notes.failed, notes.failures) == (["engine_unavailable"] * 2, [])
+    monkeypatch.setattr(engine, "ASIDE_SECONDS", 0.0)
+    job = await only_windows(database, "everywhere", 0)
+    notes.failures = [EngineUnavailableError(reason) for _ in range(100)]
+    async with working(notes, "w1"):
+        await until(lambda: empty(database))
+    assert len(notes.failures) == 100 - engine.MAX_TRIES
+    assert (await job_now(database, job)).error == {"code": "engine_unavailable", "message": reason}
+
+
 async def test_waiting_is_no_failure(database: Database, notes: Notes) -> None:
-    """What must wait for space, memory or a twin waits as long as it takes; so does what an outage of the stores interrupts."""
+    """What must wait for space, memory or a twin waits as long as it takes; so does what an outage of the stores or a full disk interrupts."""
     await add_job(database, "a")
     notes.failures = [*(NotYetError() for _ in range(12)), *(DatabaseUnavailableError() for _ in range(12))]
-    notes.failures += [StorageUnavailableError() for _ in range(12)]
+    notes.failures += [*(StorageUnavailableError() for _ in range(12)), *(StorageFullError() for _ in range(12))]
     async with working(notes):
         await until(lambda: empty(database))
     assert (notes.done, notes.failed) == (["decode 0"], [])

@@ -45,8 +45,10 @@ async def test_first_windows_come_first(database: Database) -> None:
     assert await order(database) == ["a0", "b0", "a1", "a2", "b1", "b2"]
 
 
-async def test_priorities_go_before_everything(database: Database) -> None:
-    """Urgent before high before normal before low, whatever came first."""
+async def test_an_owners_priorities_go_before_everything(database: Database) -> None:
+    """Urgent before high before normal before low, whatever came first and however often the owner was served."""
+    await add_windows(database, await add_job(database, "earlier"), *range(3 * queues.HEAD_START))
+    await order(database)
     for priority in ("low", "normal", "high", "urgent"):
         job = await add_job(database, priority, priority=priority)  # type: ignore[arg-type]
         await add_windows(database, job, 0, 1)
@@ -84,6 +86,36 @@ async def test_a_pause_earns_no_credit(database: Database) -> None:
     await add_windows(database, await add_job(database, "again", owner="ann"), *range(10))
     turns = [task.job_id for task in [await take(database) for _ in range(10)] if task]
     assert 4 <= turns.count("job_busy") <= 6
+
+
+async def test_who_had_the_machine_alone_owes_nothing(database: Database) -> None:
+    """What somebody was served while nobody else wanted anything costs no turn later, whoever comes first then."""
+    await add_windows(database, await add_job(database, "alone", owner="ann"), *range(40))
+    await order(database)
+    await add_windows(database, await add_job(database, "new", owner="bob"), *range(10))
+    await add_windows(database, await add_job(database, "again", owner="ann"), *range(10))
+    turns = [task.job_id for task in [await take(database) for _ in range(10)] if task]
+    assert 4 <= turns.count("job_again") <= 6
+
+
+async def test_nobody_keeps_others_away_with_urgent_work(database: Database) -> None:
+    """What is urgent gets its head start, and then others have every second turn with what is merely normal."""
+    urgent, normal = 100, 5
+    await add_windows(database, await add_job(database, "pushy", owner="ann", priority="urgent"), *range(urgent))
+    await add_windows(database, await add_job(database, "calm", owner="bob"), *range(normal))
+    turns = [task.job_id for task in [await take(database) for _ in range(urgent + normal)] if task]
+    ahead = turns.index("job_calm")
+    assert 2 * queues.HEAD_START - 1 <= ahead <= 2 * queues.HEAD_START + 1
+    assert turns[ahead : ahead + 2 * normal].count("job_calm") == normal
+
+
+async def test_decoding_is_shared_too(database: Database) -> None:
+    """Who brings twenty recordings at once does not keep another's first one from being decoded."""
+    for n in range(20):
+        await add_job(database, f"many{n:02}", owner="ann")
+    await add_job(database, "one", owner="bob")
+    turns = [task.job_id for task in [await take(database, "decode") for _ in range(3)] if task]
+    assert "job_one" in turns
 
 
 async def test_what_waits_for_a_moment_is_passed_over(database: Database) -> None:

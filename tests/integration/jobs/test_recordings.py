@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ from sqlalchemy import text
 from media_files import cut_off
 from recordings import lecture_wav
 from videochat.app import App, open_app
+from videochat.errors import EngineUnavailableError
 from videochat.jobs.job import Job
 from videochat.jobs.parameters import freeze
 from videochat.jobs.worker import Worker
 from videochat.media.media import Media
 from videochat.ops.actor import LOCAL, Actor
+from videochat.ops.allowance import Allowance
+from videochat.ops.live import LiveSettings
 from videochat.settings import Settings
+from videochat.transcripts.choose import Chosen, EngineChooser
+from videochat.transcripts.engines.pocketsphinx import PocketSphinx
+from waiting import until
 
 SHORT = {"first_window_seconds": 5, "window_seconds": 10, "poll_seconds": 0.05}
 OTHER = Actor("other")
@@ -53,6 +60,12 @@ async def workers(*apps: App) -> AsyncIterator[Sequence[Worker]]:
             stack.push_async_callback(worker.stop)
             started.append(worker)
         yield started
+
+
+def only(app: App, queue: str) -> App:
+    """Return the app with a worker that takes tasks from this queue alone."""
+    jobs = app.settings.jobs.model_copy(update={"queues": [queue]})
+    return replace(app, live=LiveSettings(app.settings.model_copy(update={"jobs": jobs})))
 
 
 async def submit(app: App, media: Media, actor: Actor = LOCAL, **choices: Any) -> Job:
@@ -96,6 +109,26 @@ async def test_several_workers_give_the_text_of_one(database_url: str, tmp_path:
         assert (one.status, many.status) == ("completed", "completed")
         assert await words(together[0], many) == await words(alone, one)
         assert sum(heard(app) > 0 for app in together) >= 2
+
+
+async def test_engines_share_the_cores_that_a_worker_may_use(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two engines of a worker that has seven cores of its machine listen with three threads each."""
+    asked: list[int] = []
+    resolve = EngineChooser.resolve
+
+    async def recorded(chooser: EngineChooser, *args: Any, threads: int = 0, **choices: Any) -> Chosen:
+        asked.append(threads)
+        return await resolve(chooser, *args, threads=threads, **choices)
+
+    monkeypatch.setattr(EngineChooser, "resolve", recorded)
+    monkeypatch.setattr(Allowance, "cores", 7)
+    async with open_app(settings_for(database_url, tmp_path, concurrency=2)) as app, workers(app):
+        media, _ = await app.media.add_file(LOCAL, lecture_wav(tmp_path / "short.wav", 6))
+        await submit(app, media)
+        await until(lambda: bool(asked), 60)
+    assert set(asked) == {3}
 
 
 async def test_progress_is_what_was_listened_to(app: App, speech: Path) -> None:
@@ -222,6 +255,36 @@ async def test_a_recording_that_is_cut_off_is_no_success(app: App, tmp_path: Pat
     answer = await app.answers.ask(LOCAL, "What is the lesson about?", [media.id])
     assert answer.coverage["complete"] is False
     assert (again.status, heard(app)) == ("failed", listened)
+
+
+class Missing(PocketSphinx):
+    """The basic recogniser on a machine that has no model of it and cannot fetch one."""
+
+    def available(self, model: str) -> bool:
+        return False
+
+
+async def fetch_nothing(_engine: str, _model: str, _seconds: float) -> None:
+    raise EngineUnavailableError("The hub does not answer.")
+
+
+async def test_a_worker_without_the_model_fails_nobodys_job(app: App, tmp_path: Path) -> None:
+    """It hands a window that it has taken to the worker that has the model, and the job completes at its first attempt."""
+    media, _ = await app.media.add_file(LOCAL, lecture_wav(tmp_path / "speech.wav", 12))
+    lacking = replace(app, chooser=EngineChooser({"pocketsphinx": Missing}, fetch_nothing))
+    async with workers(only(app, "decode"), only(lacking, "transcribe")):
+        job = await submit(app, media)
+        await until(lambda: was_passed_on(app))
+        assert (await app.jobs.get(LOCAL, job.id)).status == "running"
+        async with workers(app):
+            done = await ended(app, job)
+    assert (done.status, done.attempts, done.error) == ("completed", 1, None)
+
+
+async def was_passed_on(app: App) -> bool:
+    async with app.database.read() as session:
+        query = text("SELECT count(*) FROM tasks WHERE kind = 'window' AND failures = 1 AND worker IS NULL")
+        return (await session.scalar(query) or 0) > 0
 
 
 async def test_a_job_that_everybody_left_waits_for_its_turn(app: App, speech: Path) -> None:

@@ -174,6 +174,14 @@ async def test_a_killed_mould_takes_its_processes_along(mould: Mould) -> None:
         await done(mould, "work")
 
 
+async def test_a_killed_mould_is_dead_before_the_event_loop_has_heard_of_it(mould: Mould) -> None:
+    """Whoever asks right then starts another instead of losing a task to the dead one."""
+    os.kill(mould.pid, signal.SIGKILL)
+    while lives(mould.pid):  # the event loop stands still meanwhile
+        os.sched_yield()
+    assert not mould.alive
+
+
 async def test_a_frozen_mould_is_killed_when_it_is_to_end_a_task(mould: Mould, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever leaves waits for a while and then ends the mould with all that it forked, so that the next one is another."""
     monkeypatch.setattr(module, "END_SECONDS", 0.3)

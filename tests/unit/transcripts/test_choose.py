@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from fake_engine import FakeEngine
-from videochat.errors import ConfigurationError, EngineUnavailableError, UnsupportedError
+from videochat.errors import ConfigurationError, EngineUnavailableError, NotFoundError, UnsupportedError
 from videochat.sections import SttSettings
 from videochat.transcripts.choose import Chosen, EngineChooser, base_language, threads_for
 from videochat.transcripts.fetches import RETRY_SECONDS, FailedFetches
@@ -218,6 +218,38 @@ def test_a_missing_model_is_described_before_it_is_needed() -> None:
     assert described.hint_code == "model_missing"
 
 
+def test_names_stand_for_engines_and_models_on_this_disk() -> None:
+    """Both can be asked for by name; what would have to be fetched is not offered, but its engine can be."""
+    chooser = World("small").chooser()
+    assert chooser.names(AUTO) == ["faster-whisper", "small", "pocketsphinx", "fake"]
+    assert chooser.choices("pocketsphinx") == {"engine": "pocketsphinx"}
+    assert chooser.choices("small") == {"engine": "faster-whisper", "model": "small"}
+    away = World().chooser()
+    assert "faster-whisper" not in away.names(AUTO)
+    assert away.choices("faster-whisper") == {"engine": "faster-whisper"}
+
+
+@pytest.mark.parametrize("name", ["/etc", "../models", "Systran/faster-whisper-tiny", "", ".", "a" * 81, "small\n"])
+def test_a_folder_is_no_name(name: str) -> None:
+    """Who asks over the network chooses no path of this machine, and no download."""
+    with pytest.raises(NotFoundError) as caught:
+        World(name).chooser().choices(name)
+    assert caught.value.reason == "model_not_found"
+    assert name not in World(name).chooser().names(SttSettings(model=name))
+
+
+def test_a_broken_engine_hides_no_other() -> None:
+    """It is left out of the names, and asking for it is asking for nothing."""
+
+    def broken() -> FakeEngine:
+        raise ConfigurationError("The plugin is broken.")
+
+    chooser = EngineChooser({"broken": broken, "pocketsphinx": Sphinx})
+    assert chooser.names(AUTO) == ["pocketsphinx"]
+    with pytest.raises(NotFoundError):
+        chooser.choices("broken")
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [("en-US", "en"), ("ZH_cn", "zh"), (" fr ", "fr"), ("", None), (None, None)]
 )
@@ -226,7 +258,10 @@ def test_regions_are_dropped(given: str | None, expected: str | None) -> None:
     assert base_language(given) == expected
 
 
-def test_threads_share_the_cores() -> None:
-    """A setting wins; else the cores are divided, and each process has at least one thread."""
-    assert threads_for(SttSettings(threads=5), 2) == 5
-    assert threads_for(SttSettings(), 10_000) == 1
+@pytest.mark.parametrize(
+    ("cores", "concurrency", "threads"), [(8, 1, 8), (8, 2, 4), (8, 3, 2), (2, 2, 1), (2, 4, 1), (1, 1, 1)]
+)
+def test_threads_share_the_cores(cores: int, concurrency: int, threads: int) -> None:
+    """The cores are divided, no more threads than there are of them, but each process has at least one; a setting wins."""
+    assert threads_for(SttSettings(), concurrency, cores) == threads
+    assert threads_for(SttSettings(threads=5), concurrency, cores) == 5

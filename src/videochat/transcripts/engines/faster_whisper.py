@@ -22,6 +22,7 @@ from huggingface_hub.constants import HF_HUB_CACHE
 
 from videochat.errors import EngineUnavailableError, TranscriptionError, UnsupportedError
 from videochat.media.audio import FULL_SCALE
+from videochat.ops.gpu import cublas_loads
 from videochat.store.fingerprint import fingerprint
 from videochat.transcripts.audio import read
 from videochat.transcripts.segment import Segment, Word
@@ -188,8 +189,16 @@ def _failed(error: Exception) -> TranscriptionError:
 def _resolved(spec: EngineSpec) -> tuple[str, str]:
     """Return device and number format: what is fast without costing accuracy, unless the settings say otherwise."""
     device = spec.device
-    if device == "auto":
-        device = "cuda" if import_module("ctranslate2").get_cuda_device_count() > 0 else "cpu"
+    if device != "cpu" and import_module("ctranslate2").get_cuda_device_count() > 0:
+        if cublas_loads():
+            device = "cuda"
+        elif device == "auto":
+            log.warning("engine.gpu_unused", reason="cuBLAS 12 is missing: install videochat[cuda]")
+        else:
+            raise EngineUnavailableError(
+                "The GPU needs cuBLAS 12, which is missing: install videochat[cuda], or set STT__DEVICE to cpu."
+            )
+    device = "cpu" if device == "auto" else device
     if spec.compute_type != "default":
         return device, spec.compute_type
     return device, "float16" if device == "cuda" else "int8"

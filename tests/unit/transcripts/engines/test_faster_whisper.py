@@ -98,3 +98,34 @@ def test_what_cannot_be_loaded_says_so(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EngineUnavailableError):
         FasterWhisper().load(EngineSpec("faster-whisper", model, device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "cublas", "expected"),
+    [
+        ("auto", 1, True, ("cuda", "float16")),
+        ("auto", 1, False, ("cpu", "int8")),
+        ("auto", 0, True, ("cpu", "int8")),
+        ("cpu", 1, True, ("cpu", "int8")),
+        ("cuda", 1, True, ("cuda", "float16")),
+        ("cuda", 0, True, ("cuda", "float16")),
+    ],
+)
+def test_a_gpu_is_used_when_all_that_it_needs_is_here(
+    device: str, gpus: int, cublas: bool, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver alone is not enough: without cuBLAS the first window would fail. What was asked for is tried in any case."""
+    _machine(monkeypatch, gpus, cublas=cublas)
+    assert faster_whisper._resolved(EngineSpec("faster-whisper", "tiny", device)) == expected
+
+
+def test_a_gpu_that_was_asked_for_and_lacks_cublas_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install instead of failing at the first window."""
+    _machine(monkeypatch, 1, cublas=False)
+    with pytest.raises(EngineUnavailableError, match=r"videochat\[cuda\]"):
+        faster_whisper._resolved(EngineSpec("faster-whisper", "tiny", "cuda"))
+
+
+def _machine(monkeypatch: pytest.MonkeyPatch, gpus: int, *, cublas: bool) -> None:
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: gpus)
+    monkeypatch.setattr(faster_whisper, "cublas_loads", lambda: cublas)
