@@ -66,6 +66,14 @@ async def test_whom_the_provider_vouches_for_comes_in(house: House, issuer: Issu
     )
 
 
+async def test_with_a_certificate_its_cookies_go_over_nothing_else(issuer: Issuer, tmp_path: Path) -> None:
+    """The cookie of the way to the provider is Secure where people come by https."""
+    chosen = {**settings_for(issuer), "server": {"public_url": "https://videochat.example.org"}}
+    async with open_house(f"sqlite:///{tmp_path / 'v.db'}", tmp_path, **chosen) as opened:
+        sent = await (await opened.stranger()).get("/api/session/oidc")
+        assert (sent.status_code, "; Secure" in sent.headers["set-cookie"]) == (303, True)
+
+
 async def test_administrators_are_named_by_verified_addresses(house: House, issuer: Issuer) -> None:
     """An address that nobody verified makes nobody an administrator, and never the first who comes."""
     issuer.claims = {"email": "ada@example.org", "email_verified": False, "preferred_username": "ada", "sub": "1"}
@@ -124,6 +132,34 @@ async def test_who_was_not_on_the_way_is_not_let_in(house: House, issuer: Issuer
     assert (await victim.get(back)).headers["location"] == "/?sign_in=not_vouched_for"
     for outside_of_us in ("https://evil.example", "//evil.example", "/\\evil.example"):
         assert (await travel(attacker, outside_of_us)).headers["location"] == "/"
+
+
+async def test_who_comes_in_is_in_the_book(house: House, issuer: Issuer) -> None:
+    """Who it was, made an administrator or not, and what was tried in vain; never what the provider gave for it."""
+    issuer.claims = {"email": "ada@example.org", "email_verified": True, "sub": "1"}
+    ada, other = await house.stranger(), await house.stranger()
+    await travel(ada)
+    issuer.claims = {"preferred_username": "max", "sub": "2"}
+    await travel(other)
+    await (await house.stranger()).get("/api/session/oidc/callback?code=planted-code&state=none")
+    max_id = (await other.get("/api/session")).json()["user"]["id"]
+    entries = (await ada.get("/api/ops/audit")).json()["items"]
+    there = "/api/session/oidc/callback"
+    assert [(one["actor"], one["action"], one["target"], one["outcome"]) for one in entries] == [
+        ("stranger", f"GET {there}", there, "401"),
+        (max_id, f"GET {there}", there, "303"),
+        ("local", f"GET {there}", there, "303"),
+    ]
+    assert "planted-code" not in str(entries)
+
+
+async def test_coming_back_is_counted_by_address(issuer: Issuer, tmp_path: Path) -> None:
+    """Who is sent back again and again has LIMITS__ENTER to do so, whoever they are or say they are."""
+    chosen = settings_for(issuer, oidc_admins=["ada@example.org"])
+    async with open_house(f"sqlite:///{tmp_path / 'v.db'}", tmp_path, limits={"enter": "2/hour"}, **chosen) as house:
+        here = await house.person("Ada")
+        for client, status in ((here, 303), (await house.stranger(), 303), (here, 429), (await house.stranger(), 429)):
+            assert (await client.get("/api/session/oidc/callback")).status_code == status
 
 
 async def test_a_provider_that_does_not_answer_is_said(issuer: Issuer, tmp_path: Path) -> None:

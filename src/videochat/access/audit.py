@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from videochat.access import repository
+from videochat.access import repository, throttle
 from videochat.errors import VideoChatError
 from videochat.ops.logging import request_id
 from videochat.store.session import Database
@@ -41,7 +41,7 @@ class Audit:
             return await repository.audit(session, before, limit, actor, text)
 
     async def forget(self, days: float) -> int:
-        """Remove entries older than that, and sessions and links that have run out; return how many."""
+        """Remove entries older than that, and sessions, links and failures that have run out; return how many."""
         now = datetime.now(UTC)
         async with self._database.write() as session:
-            return await repository.forget_before(session, now, now - timedelta(days=days))
+            return await repository.forget_before(session, now, now - timedelta(days=days), now - throttle.WINDOW)

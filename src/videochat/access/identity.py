@@ -16,6 +16,7 @@ from videochat.access import repository
 from videochat.access.tokens import Kind, hash_of, kind_of
 from videochat.access.user import MAY
 from videochat.ops.actor import LOCAL, PERMISSIONS, Actor, Permission
+from videochat.ops.keeping import keep
 from videochat.ops.tasks import cancelled
 from videochat.store.feed import EventFeed, within
 from videochat.store.session import Database
@@ -56,7 +57,7 @@ class Identities:
         if (kind := kind_of(token)) is None:
             return None
         if self._loop is None:  # from the first token on: without accounts nobody needs it
-            self._loop = asyncio.create_task(self._listen(), name="identities")
+            self._loop = keep("identities", self._listen)
         key = hash_of(token)
         until, identity = self._known.get(key, (0.0, None))
         if until < time.monotonic():

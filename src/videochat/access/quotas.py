@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.access import repository
-from videochat.errors import QuotaError
+from videochat.errors import QuotaError, StorageQuotaError
 from videochat.ops.actor import Actor
 from videochat.sections import LimitSettings
 from videochat.store.session import Database
@@ -51,13 +51,16 @@ class Quotas:
         return Usage(stored, seconds / 60, tokens, {**general, **own}, month)
 
     async def require(self, session: AsyncSession, actor: Actor, name: Name, more: float) -> None:
-        """Raise QuotaError when the actor has no room for this much more."""
+        """Raise QuotaError, for storage StorageQuotaError, when the actor has no room for this much more."""
         if self._limits() is None:
             return
         now = await self._usage(session, actor)
         limit, used = now.limits.get(name), getattr(now, name)
         if limit is not None and used + more > limit:
-            raise QuotaError(_REASONS[name].format(limit=limit), code=f"quota_{name}", retry_after=_wait(name))
+            reason = _REASONS[name].format(limit=limit)
+            if name == "storage_bytes":
+                raise StorageQuotaError(reason)
+            raise QuotaError(reason, code=f"quota_{name}", retry_after=_until_next_month())
 
 
 async def count(session: AsyncSession, owner: str, *, audio_seconds: float = 0, tokens: int = 0) -> None:
@@ -78,10 +81,8 @@ def month_of(moment: datetime) -> str:
     return f"{moment:%Y-%m}"
 
 
-def _wait(name: Name) -> int | None:
-    """Return the seconds until the next month, in which used minutes and tokens are forgotten."""
-    if name == "storage_bytes":
-        return None
+def _until_next_month() -> int:
+    """Return the seconds until used minutes and tokens are forgotten."""
     now = datetime.now(UTC)
     following = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
     return int((following - now).total_seconds()) + 1

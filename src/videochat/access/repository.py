@@ -212,12 +212,13 @@ async def audit(
     return [dict(row) for row in (await session.execute(query)).mappings()]
 
 
-async def forget_before(session: AsyncSession, now: datetime, audited: datetime) -> int:
-    """Remove what has run out, and what was done before `audited`, and return how much that was."""
+async def forget_before(session: AsyncSession, now: datetime, audited: datetime, failed: datetime) -> int:
+    """Remove what has run out, what was done before `audited` and failures of before `failed`; return how much that was."""
     gone = (
         delete(SessionRow).where(SessionRow.expires_at <= now),
         delete(LinkRow).where(LinkRow.expires_at <= now),
         delete(AuditRow).where(AuditRow.at < audited),
+        delete(AttemptRow).where(AttemptRow.since <= failed),
     )
     return sum([cast("CursorResult[Any]", await session.execute(each)).rowcount for each in gone])
 

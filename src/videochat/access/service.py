@@ -60,7 +60,7 @@ class AccessService:
         async with self._database.read() as session:
             user = await repository.user_named(session, name)
             stored = await repository.password_of(session, user.id) if user and not user.disabled else None
-        who = (f"name:{name.casefold()[:LONGEST_NAME]}", f"address:{client.address}")
+        who = (_guessed(name), f"address:{client.address}")
         right = await self._guess(who, password, stored)
         if not right or user is None:
             raise UnauthenticatedError("The name or the password is wrong.", code="wrong_credentials")
@@ -188,7 +188,7 @@ class AccessService:
         """Let somebody have another password; their other sessions end. Raises UnauthenticatedError, TooManyError, InvalidError."""
         async with self._database.read() as session:
             stored = await repository.password_of(session, user_id)
-        if not await self._guess((f"name:{user_id}", f"address:{client.address}"), old, stored):
+        if not await self._guess((_guessed(user_id), f"address:{client.address}"), old, stored):
             raise UnauthenticatedError("The old password is wrong.", code="wrong_credentials")
         await self.set_password(user_id, new, keep_session)
 
@@ -209,6 +209,8 @@ class AccessService:
             if user.role == "admin":
                 await _require_other_admin(session, user_id)
             await repository.remove_user(session, user_id)
+            for who in (_guessed(user.name), _guessed(user_id)):
+                await repository.forgive(session, who)
         self._identities.forget()
         log.info("user.removed", user=user_id)
 
@@ -242,6 +244,11 @@ class AccessService:
         if not gone:
             raise NotFoundError(f"There is no key {key_id}.")
         log.info("key.revoked", key_id=key_id)
+
+
+def _guessed(name: str) -> str:
+    """Return under what failures are counted of who tries this name, or signed in, this id."""
+    return f"name:{name.casefold()[:LONGEST_NAME]}"
 
 
 def _clean(name: str) -> str:

@@ -33,17 +33,23 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; media-src 'self' blob:; img-src 'self' data:; "
+        "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
+# For a year; not for the names below this one, which may be somebody else's.
+ONLY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class Observer:
-    """Gives each request an id, counts it and writes its one canonical log line."""
+    """Gives each request an id, counts it and writes its one canonical log line, and tells browsers what pages may do.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer) -> None:
+    Where people come by https, browsers are also told never to come without.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer, public_url: str | None) -> None:
         self._app = app
+        self._headers = SECURITY_HEADERS | (ONLY_HTTPS if (public_url or "").startswith("https:") else {})
         self._metrics = metrics
         self._tracer = tracer
 
@@ -60,10 +66,10 @@ class Observer:
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])  # a library may send an enumeration's member
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id() or ""
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -152,7 +158,7 @@ class Doorkeeper:
         if refusal is None:
             await self._app(scope, receive, send)
         else:
-            await problem(403, "denied", refusal)(scope, receive, send)
+            await problem(scope, 403, "denied", refusal)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)

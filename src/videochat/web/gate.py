@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
@@ -13,48 +13,72 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videochat.access.identity import AT_HOME, Identity
 from videochat.access.tokens import Kind
 from videochat.app import App
-from videochat.errors import DeniedError, TooManyError, UnauthenticatedError, VideoChatError
+from videochat.errors import DeniedError, UnauthenticatedError, VideoChatError
 from videochat.ops.tasks import cancelled
 from videochat.store.feed import within
-from videochat.web.limits import Rates, Slots, Window
-from videochat.web.problems import answer_to
+from videochat.web.budgets import budgets_of, count, require_room
+from videochat.web.leaving import event_of
+from videochat.web.limits import Rates, Window
+from videochat.web.problems import OPENAI, answer_to, error_for_openai
 from videochat.web.rules import SAFE_METHODS, Rule, rule_for
+from videochat.web.slots import Slots
 
 IDENTITY = "videochat.identity"  # in the scope: who asks, None for a stranger
+ENTERED = "videochat.entered"  # in the scope: the id of who has come in by this request
+REFUSED = "videochat.refused"  # in the scope: the status of an error that the route tells in another way
 SESSION_COOKIE = "videochat_session"
 LINK_COOKIE = "videochat_link"
+SHUT_OUT = "What you may do here has changed meanwhile."
 RECHECK_SECONDS = 60.0  # while a stream is open: its session may have run out
 
 
 class Gate:
     """Lets in who may come in. Without accounts (AUTH__MODE=none) everybody is the local user."""
 
-    def __init__(self, app: ASGIApp, service: App, rates: Rates) -> None:
+    def __init__(self, app: ASGIApp, service: App, rates: Rates, slots: Slots) -> None:
         self._app = app
         self._service = service
         self._rates = rates
-        self._slots = Slots()
+        self._slots = slots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         rule, headers = self._rule(scope), Headers(scope=scope)
+        window: Window | None = None
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and window is not None:
+                MutableHeaders(scope=message).update(window.headers)
+            await send(message)
+
         try:
-            identity = await self._identified(headers)
+            identity, mistake = await self._known(headers)
             scope[IDENTITY] = identity
-            window = await self._let_in(rule, identity, scope, headers)
-            with ExitStack() as slots:
-                self._take_slot(slots, rule, identity, scope)
-                await self._pass_on(scope, receive, send, rule, window, headers)
+            window = await count(self._service, self._rates, rule, identity, _address(scope))
+            require_room(self._service, rule, window)
+            if mistake is not None:
+                raise mistake
+            self._let_in(rule, identity, scope, headers)
+            async with AsyncExitStack() as slots:
+                await self._take_slot(slots, rule, identity, scope)
+                await self._pass_on(scope, receive, sending, rule, headers)
         except VideoChatError as error:
-            await answer_to(error)(scope, receive, send)
+            await answer_to(scope, error)(scope, receive, sending)
 
     def _rule(self, scope: Scope) -> Rule:
         rule = rule_for(scope["method"], scope["path"])
         if scope["path"] == "/metrics" and self._service.settings.metrics.token is not None:
             return replace(rule, permission=None)  # it has a token of its own
         return rule
+
+    async def _known(self, headers: Headers) -> tuple[Identity | None, UnauthenticatedError | None]:
+        """Return who asks, or what is wrong with how they say it: that is counted too, else guesses would cost nothing."""
+        try:
+            return await self._identified(headers), None
+        except UnauthenticatedError as error:
+            return None, error
 
     async def _identified(self, headers: Headers) -> Identity | None:
         """Return who asks. Raises UnauthenticatedError for a key that is none: silence would hide the mistake."""
@@ -78,64 +102,56 @@ class Gate:
         identity = await self._service.identities.of(token)
         return identity if identity is not None and identity.kind in kinds else None
 
-    async def _let_in(self, rule: Rule, identity: Identity | None, scope: Scope, headers: Headers) -> Window | None:
-        """Raise what keeps this request out, and return how many more there may be."""
-        settings = self._service.settings
-        if settings.auth.mode == "none":
-            return None
-        who = _address(scope) if identity is None or rule.rate == "enter" else identity.actor.id
-        window = await self._rates.hit(getattr(settings.limits, rule.rate), rule.rate, who)
-        if not window.allowed:
-            raise TooManyError(f"More than {getattr(settings.limits, rule.rate)}.", retry_after=window.reset)
-        if rule.permission is not None:
-            _require(rule, identity)
-            if scope["method"] not in SAFE_METHODS and "authorization" not in headers:
-                _require_own_page(headers)
-        return window
-
-    def _take_slot(self, slots: ExitStack, rule: Rule, identity: Identity | None, scope: Scope) -> None:
-        limits = self._service.settings.limits
-        if identity is None or identity is AT_HOME:
+    def _let_in(self, rule: Rule, identity: Identity | None, scope: Scope, headers: Headers) -> None:
+        """Raise what keeps this request out."""
+        if rule.permission is None or identity is AT_HOME:
             return
-        if _is_stream(scope):
-            slots.enter_context(self._slots.one("streams", identity.actor.id, limits.streams))
-        elif rule.rate == "upload":
-            slots.enter_context(self._slots.one("uploads", identity.actor.id, limits.uploads))
+        _require(rule, identity)
+        if scope["method"] not in SAFE_METHODS and "authorization" not in headers:
+            _require_own_page(headers)
 
-    async def _pass_on(
-        self, scope: Scope, receive: Receive, send: Send, rule: Rule, window: Window | None, headers: Headers
-    ) -> None:
-        status = 500
+    async def _take_slot(self, slots: AsyncExitStack, rule: Rule, identity: Identity | None, scope: Scope) -> None:
+        settings = self._service.settings
+        kind = "streams" if _is_stream(scope) else "uploads" if rule.rate == "upload" else None
+        if identity is None or identity is AT_HOME or kind is None:
+            return
+        for budget in budgets_of(identity, settings.auth.mode):
+            most = getattr(settings.limits, kind) * budget.times
+            await slots.enter_async_context(self._slots.one(kind, budget.who, most))
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, rule: Rule, headers: Headers) -> None:
+        status, begun = 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
-                if window is not None:
-                    MutableHeaders(scope=message).update(window.headers)
+                status, begun = message["status"], True
             await send(message)
 
         try:
-            if _is_stream(scope) and scope[IDENTITY] is not AT_HOME:
-                await self._stream(scope, receive, sending, headers)
-            else:
+            if not _is_long(scope) or scope[IDENTITY] is AT_HOME:
                 await self._app(scope, receive, sending)
+            elif not await self._stays(scope, receive, sending, headers):
+                if not begun:
+                    status = 401
+                    raise UnauthenticatedError(SHUT_OUT, code="shut_out")
+                await send({"type": "http.response.body", "body": _farewell(scope)})
         finally:
             if rule.audited:
                 await self._note(scope, status)
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        """Let a stream run until it ends, or until who asked for it is shut out."""
+    async def _stays(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> bool:
+        """Let a stream run until it ends, or until who asked for it is shut out: then it is False."""
         streaming = asyncio.ensure_future(self._app(scope, receive, send))
         watching = asyncio.ensure_future(self._shut_out(scope[IDENTITY], headers))
         try:
             await asyncio.wait({streaming, watching}, return_when=asyncio.FIRST_COMPLETED)
             if streaming.done():
                 streaming.result()
-                return
+                return True
         finally:
             await cancelled(streaming, watching)
-        await send({"type": "http.response.body", "body": b""})
+        return False
 
     async def _shut_out(self, identity: Identity, headers: Headers) -> None:
         """Return when this is no longer who comes with these headers."""
@@ -156,8 +172,16 @@ class Gate:
     async def _note(self, scope: Scope, status: int) -> None:
         identity: Identity | None = scope[IDENTITY]
         route = getattr(scope.get("route"), "path", "unknown")
-        who = identity.actor.id if identity else "stranger"
-        await self._service.audit.note(who, f"{scope['method']} {route}", scope["path"], str(status), _address(scope))
+        who = scope.get(ENTERED) or (identity.actor.id if identity else "stranger")
+        outcome = str(scope.get(REFUSED, status))
+        await self._service.audit.note(who, f"{scope['method']} {route}", scope["path"], outcome, _address(scope))
+
+
+async def admit(service: App, rates: Rates, rule: Rule, identity: Identity) -> None:
+    """Count what the gate has let in as something else too; without accounts everybody may. Raises TooManyError, DeniedError."""
+    if service.settings.auth.mode != "none":
+        require_room(service, rule, await count(service, rates, rule, identity, ""))
+        _require(rule, identity)
 
 
 def _rights(identity: Identity) -> tuple[object, ...]:
@@ -181,7 +205,19 @@ def _require_own_page(headers: Headers) -> None:
 
 def _is_stream(scope: Scope) -> bool:
     path: str = scope["path"]
-    return path.startswith("/api/") and path.endswith("/events")
+    return (path.startswith("/api/") and path.endswith("/events")) or path == "/mcp"
+
+
+def _is_long(scope: Scope) -> bool:
+    """Say whether the answer may take so long that who asked may do less at its end."""
+    return _is_stream(scope) or (scope["path"].startswith(OPENAI) and scope["method"] == "POST")
+
+
+def _farewell(scope: Scope) -> bytes:
+    """Return the end of a stream whose reader is shut out; OpenAI's clients would take an open end for a whole answer."""
+    if _is_stream(scope):
+        return b""
+    return event_of(error_for_openai(UnauthenticatedError(SHUT_OUT, code="shut_out"))).encode()
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

@@ -1,11 +1,8 @@
-"""How often and how many at a time: rates shared through Redis where there is one, slots of this process."""
+"""How often: rates, shared through a Redis where there is one."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -15,8 +12,6 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-
-from videochat.errors import TooManyError
 
 log = structlog.get_logger(__name__)
 
@@ -55,43 +50,21 @@ class Rates:
         self._shared = None if self._redis is None else SlidingWindowCounterRateLimiter(self._redis)
         self._away_until = 0.0
 
-    async def hit(self, rate: str, *who: str) -> Window:
-        """Count a request of somebody under a rate such as `30/minute`."""
+    async def hit(self, rate: str, *who: str, times: int = 1) -> Window:
+        """Count a request of somebody under a rate such as `30/minute`, or some times that."""
+        item = _parsed(rate, times)
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
-                return await _hit(self._shared, _parsed(rate), who)
+                return await _hit(self._shared, item, who)
             except StorageError as error:
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 log.warning("limits.redis_away", error=str(error.storage_error))
-        return await _hit(self._own, _parsed(rate), who)
+        return await _hit(self._own, item, who)
 
     async def close(self) -> None:
         """Let go of the Redis."""
         if self._redis is not None:
             await cast("Any", self._redis.bridge).storage.aclose()  # the library has no way of its own
-
-
-class Slots:
-    """Counts what somebody does at the same time in this process."""
-
-    def __init__(self) -> None:
-        self._taken: Counter[tuple[str, str]] = Counter()
-
-    @contextmanager
-    def one(self, kind: str, who: str, most: int) -> Iterator[None]:
-        """Hold a slot. Raises TooManyError when all are taken."""
-        key = (kind, who)
-        if self._taken[key] >= most:
-            raise TooManyError(
-                f"There are {most} {kind} of yours open already.", code=f"too_many_{kind}", retry_after=5
-            )
-        self._taken[key] += 1
-        try:
-            yield
-        finally:
-            self._taken[key] -= 1
-            if not self._taken[key]:
-                del self._taken[key]
 
 
 def _storage(redis: str) -> RedisStorage:
@@ -109,5 +82,6 @@ async def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, wh
 
 
 @lru_cache(maxsize=64)
-def _parsed(rate: str) -> RateLimitItem:
-    return parse(rate)
+def _parsed(rate: str, times: int) -> RateLimitItem:
+    one = parse(rate)
+    return type(one)(one.amount * times, one.multiples)
