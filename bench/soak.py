@@ -2,8 +2,8 @@
 
     python bench/soak.py [--minutes N]
 
-Two web processes and two workers on PostgreSQL (on SQLite where no server answers), with accounts. Four people sign in again
-and again, at both web processes in turn; each visit has a stream of all events open, uploads a recording that nobody has sent
+Two web processes and two workers on PostgreSQL (on SQLite where no server answers), with accounts. Eight people, sent by Locust,
+sign in again and again, at both web processes in turn; each visit has a stream of all events open, uploads a recording that nobody has sent
 before, follows its transcription, reads, searches and asks, follows the answer, deletes everything and signs out. Twice a
 minute all have left for a moment, and each process is looked at, at rest: its resident memory, its open handles, its coroutines
 (as /api/ops/resources says) and its children; and the files in DATA_DIR but for the log, which has a bound of its own. The first
@@ -36,12 +36,12 @@ from harness.cluster import Cluster, running_cluster
 from harness.databases import available, count_rows
 from harness.report import progress, publish, require
 from harness.service import Process, local_client
-from harness.visits import PASSWORD, Visitors
+from harness.visitors import PASSWORD, Visitors
 from videochat.app import open_app
 from videochat.settings import Settings
 
 WORKERS, AT_A_TIME = 2, 1
-PEOPLE, EVERY_SECONDS = 4, 4.0
+PEOPLE, EVERY_SECONDS = 8, 4.0
 ROUND_SECONDS, REST_SECONDS, WARM_SHARE = 20.0, 8.0, 0.2  # processes report on themselves every five seconds
 SETTLE_SECONDS, STOP_SECONDS = 30.0, 20.0
 MIB = 1024**2
@@ -99,7 +99,7 @@ def measure(minutes: float) -> dict[str, object]:
         key = asyncio.run(_administrator(cluster, visitors.user))
         series = _watched(cluster, key, visitors, seconds)
         left = _left(cluster, key) | {"processes": _strays(cluster)}
-    about = {"database": kind, "minutes": minutes, "visits": visitors.visits, "requests": visitors.requests.total()}
+    about = {"database": kind, "minutes": minutes, "visits": visitors.begun, "requests": visitors.requests.total()}
     return {**about, "looks": max(map(len, series.seen.values())), **summary(series, seconds, visitors.errors, left)}
 
 
@@ -136,7 +136,7 @@ def _watched(cluster: Cluster, key: str, visitors: Visitors, seconds: float) -> 
     with _looker(cluster, key) as client:
         while (at := time.monotonic() - began) < seconds:
             progress(f"people come and go, {at:.0f} of {seconds:.0f} seconds")
-            asyncio.run(visitors.come(PEOPLE, EVERY_SECONDS, ROUND_SECONDS))
+            visitors.come(PEOPLE, EVERY_SECONDS, ROUND_SECONDS)
             time.sleep(REST_SECONDS)
             series.add(time.monotonic() - began, _look(cluster, client))
     return series
@@ -183,7 +183,7 @@ def _left(cluster: Cluster, key: str) -> dict[str, int]:
 
 def _rows(cluster: Cluster, client: httpx.Client) -> dict[str, int]:
     media = client.get("/api/media").raise_for_status().json()["items"]
-    tables = ("jobs", "tasks", "segments", "passages", "answers")
+    tables = ("jobs", "tasks", "segments", "passages", "answers", "sessions")
     return {"recordings": len(media), **{name: count_rows(cluster.database_url, name) for name in tables}}
 
 

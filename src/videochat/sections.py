@@ -99,6 +99,35 @@ class MediaSettings(Section):
     )
 
 
+class DownloadSettings(Section):
+    """How recordings behind links are fetched."""
+
+    max_file_size: int = Field(
+        4 * GIB,
+        ge=1,
+        le=2**50,
+        description="Largest recording that is fetched from a link, in bytes.",
+        json_schema_extra=RELOADABLE,
+    )
+    max_concurrent_downloads: int = Field(2, ge=1, le=16, description="Recordings that one worker fetches at a time.")
+    max_download_time: float = Field(
+        3600.0,
+        gt=0,
+        description="Longest time that fetching one recording may take, in seconds.",
+        json_schema_extra=RELOADABLE,
+    )
+    retries: int = Field(
+        3, ge=0, le=20, description="How often a request that failed is sent again.", json_schema_extra=RELOADABLE
+    )
+    socket_timeout: float = Field(
+        20.0, gt=0, le=600, description="Longest silence of a site, in seconds.", json_schema_extra=RELOADABLE
+    )
+    # Not reloadable: who may change settings over HTTP must not be able to open the network that this machine is in.
+    allow_private: bool = Field(
+        False, description="Whether links may lead to this machine and its own network, beside the public internet."
+    )
+
+
 class SttSettings(Section):
     engine: str = Field(
         "auto",
@@ -151,6 +180,15 @@ class AiSettings(Section):
     max_retries: int = Field(
         2, ge=0, le=10, description="Retries of a request that may succeed later.", json_schema_extra=RELOADABLE
     )
+    input_price: float | None = Field(
+        None,
+        ge=0,
+        description="US dollars for a million tokens sent to the model. Default: as listed for well-known services, else unknown.",
+        json_schema_extra=RELOADABLE,
+    )
+    output_price: float | None = Field(
+        None, ge=0, description="US dollars for a million tokens that the model writes.", json_schema_extra=RELOADABLE
+    )
     context_tokens: int = Field(
         8000,
         ge=500,
@@ -158,14 +196,42 @@ class AiSettings(Section):
         json_schema_extra=RELOADABLE,
     )
 
+    # Not reloadable, as AI__PROVIDER and AI__BASE_URL are not; and with another model every vector is another one.
+    embedder: str | None = Field(
+        None,
+        description="What finds passages by their meaning: openai or a plugin's name. Default: openai with AI__EMBEDDING_MODEL, "
+        "else nothing.",
+    )
+    embedding_model: str | None = Field(
+        None, description="Model that turns texts into vectors, as its service names it; unset: search by words alone."
+    )
+    embedding_base_url: str | None = Field(
+        None, description="Address of the OpenAI-compatible service with that model. Default: AI__BASE_URL."
+    )
+    embedding_api_key: SecretStr | None = Field(
+        None,
+        description="Its key. Default: AI__API_KEY, unless AI__EMBEDDING_BASE_URL is another service's address.",
+        json_schema_extra=RELOADABLE,
+    )
+    embedding_max_bytes: int = Field(
+        256 * MIB,
+        ge=MIB,
+        description="Memory that one process uses for vectors, in bytes; recordings beyond that, the oldest ones, are found by "
+        "words alone.",
+    )
+
 
 class JobSettings(Section):
     concurrency: int = Field(
-        0, ge=0, le=64, description="Windows (engine processes) at a time in one worker; 0: as suits cores and memory."
+        0,
+        ge=0,
+        le=64,
+        description="Windows (engine processes) at a time in one worker; 0: as suits the cores and memory of the machine or "
+        "container, 1 on a GPU.",
     )
     decode_concurrency: int = Field(1, ge=1, le=16, description="Recordings that one worker decodes at a time.")
-    queues: list[Literal["decode", "transcribe"]] = Field(
-        ["decode", "transcribe"], description="Queues that a worker takes tasks from."
+    queues: list[Literal["fetch", "decode", "transcribe"]] = Field(
+        ["fetch", "decode", "transcribe"], description="Queues that a worker takes tasks from."
     )
     step_seconds: float = Field(
         7200.0, gt=0, description="Longest time that decoding a recording or listening to one window may take."
@@ -174,7 +240,9 @@ class JobSettings(Section):
         10.0, ge=0, description="How long a stopping worker lets windows end; what is left goes to other workers."
     )
     memory_reserve_bytes: int = Field(
-        512 * MIB, ge=0, description="Memory of the machine that is left free, in bytes: with less, windows wait."
+        512 * MIB,
+        ge=0,
+        description="Memory of the machine or container that is left free, in bytes: with less, windows wait.",
     )
     first_window_seconds: float = Field(
         30.0, ge=5, le=600, description="Target length of the first window: text appears after it."
@@ -186,6 +254,11 @@ class JobSettings(Section):
         description="Target length of later windows: who comes later waits that long for an engine.",
     )
     heartbeat_seconds: float = Field(1.0, gt=0, le=60, description="How often a worker says that it lives.")
+    alive_file: Path | None = Field(
+        None,
+        description="File that a worker touches as often as its heart beats, also while the database is away: when it gets "
+        "old, the worker hangs. Each worker needs one of its own; unset: none.",
+    )
     poll_seconds: float = Field(
         1.0, gt=0, le=5, description="How often queues and leases are looked at when nothing new is heard."
     )
@@ -194,6 +267,12 @@ class JobSettings(Section):
 class RetentionSettings(Section):
     media_days: float | None = Field(
         None, gt=0, description="Days after which a recording is deleted with all that was made from it; unset: never."
+    )
+    derived_days: float = Field(
+        30.0,
+        gt=0,
+        description="Days after a recording's last job for which what was made from it stays although its transcript does not "
+        "need it: windows of other lengths, texts of other parameters or engines. Asking for the same again costs nothing so long.",
     )
     audit_days: float = Field(365.0, gt=0, description="Days for which it is kept who did what.")
     event_days: float = Field(
@@ -235,9 +314,12 @@ class LimitSettings(Section):
         "60/minute", pattern=RATE, description="Attempts to sign in, from one address.", json_schema_extra=RELOADABLE
     )
     streams: int = Field(
-        20, ge=1, description="Open streams of events in one web process.", json_schema_extra=RELOADABLE
+        20,
+        ge=1,
+        description="Open streams of events, and calls of assistants, at a time.",
+        json_schema_extra=RELOADABLE,
     )
-    uploads: int = Field(4, ge=1, description="Uploads at a time in one web process.", json_schema_extra=RELOADABLE)
+    uploads: int = Field(4, ge=1, description="Uploads at a time.", json_schema_extra=RELOADABLE)
     storage_bytes: int | None = Field(
         None, ge=0, description="What recordings may take, in bytes; unset: no limit.", json_schema_extra=RELOADABLE
     )

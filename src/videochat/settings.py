@@ -32,6 +32,7 @@ from videochat.sections import (
     AuthSettings,
     CacheSettings,
     DatabaseSettings,
+    DownloadSettings,
     JobSettings,
     LimitSettings,
     LogSettings,
@@ -65,8 +66,10 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         None,
-        description="Random text of at least 32 characters, the same in all processes, for what will be signed or encrypted. "
-        "Staging and production ask for it now, so that a later version finds it. `openssl rand -hex 32` makes one.",
+        description="Random text of at least 32 characters, the same in all processes; staging and production ask for it. Secrets "
+        "that are changed over the API are stored sealed with it, and so is what a browser keeps while somebody signs in with "
+        "AUTH__MODE=oidc. With another one those secrets must be set anew; accounts, sessions and API keys do not depend on it. "
+        "`openssl rand -hex 32` makes one.",
     )
     secrets_dir: Path | None = Field(
         None,
@@ -81,6 +84,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()
     media: MediaSettings = MediaSettings()
+    download: DownloadSettings = DownloadSettings()
     stt: SttSettings = SttSettings()
     ai: AiSettings = AiSettings()
     jobs: JobSettings = JobSettings()
@@ -120,6 +124,10 @@ class Settings(BaseSettings):
     @property
     def provider(self) -> str:
         return self.ai.provider or ("pydantic-ai" if self.ai.api_key or self.ai.base_url else "extractive")
+
+    @property
+    def embedder(self) -> str | None:
+        return self.ai.embedder or ("openai" if self.ai.embedding_model else None)
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -19,13 +19,15 @@ from conftest import skip_unless_ci
 from e2e.conftest import Service, free_port, start_service
 from offenders import assert_none
 from recordings import lecture_wav
+from stub_embedder import stub_meaning
+from stub_provider import Reply, stub_model
 
 DASHBOARD = json.loads(
     (Path(__file__).parents[2] / "deploy" / "grafana" / "dashboard.json").read_text(encoding="utf-8")
 )
 CHARTS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-# Of what has not happened here there is nothing to draw: no language model, nobody to be told.
-MAY_BE_EMPTY = {"Tokens", "Notifications", "Processes that do without a level", "Levels that failed"}
+# Of what has not happened here there is nothing to draw: nobody to be told, no Redis.
+MAY_BE_EMPTY = {"Notifications", "Processes that do without a level", "Levels that failed"}
 RULES = '[[rule]]\nname = "Alive"\nexpression = "last(workers) > 0"\nseverity = "info"\nmessage = "A worker lives."\n'
 CONFIG = """
 global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
@@ -60,26 +62,33 @@ def wait(condition: Callable[[], object], seconds: float = 60) -> None:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Give a service that has transcribed a recording and answered a question, and has a rule that holds."""
+    """Give a service that has transcribed a recording, gave its passages vectors, paid a model for an answer, and has a rule that holds."""
     if shutil.which("prometheus") is None:
         skip_unless_ci("no prometheus (the package prometheus)")
     folder = tmp_path_factory.mktemp("watched")
     (folder / "rules.toml").write_text(RULES)
     settings = {"ALERTS__RULES": str(folder / "rules.toml"), "METRICS__TOKEN": "scrape-t0ken"}
-    started = start_service(folder / "data", **settings)
-    with started.client() as client:
+    prices = {"AI__INPUT_PRICE": "2", "AI__OUTPUT_PRICE": "8"}
+    with stub_model(Reply(("They catch ", "light."))) as model, stub_meaning() as embedder:
+        started = start_service(folder / "data", **settings, **prices, **model, **embedder)
+        _use(started, folder)
+        yield started
+        started.process.terminate()
+        started.process.wait(20)
+
+
+def _use(service: Service, folder: Path) -> None:
+    with service.client() as client:
         recording = lecture_wav(folder / "talk.wav", seconds=8).read_bytes()
         media = client.post("/api/media", content=recording, params={"name": "talk.wav"}).json()
         wait(lambda: client.get(f"/api/media/{media['id']}").json()["status"] == "ready")
         answer = client.post("/api/answers", json={"question": "What do plants do?", "media": [media["id"]]}).json()
         wait(lambda: client.get(f"/api/answers/{answer['id']}").json()["status"] == "completed")
+        client.get("/api/search", params={"q": "leaves"}).raise_for_status()
         for name in ("plants.wav", "leaves.wav"):  # what was kept is forgotten when it changes
             client.patch(f"/api/media/{media['id']}", json={"name": name})
             for _ in range(2):
                 client.get("/api/media").raise_for_status()
-    yield started
-    started.process.terminate()
-    started.process.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +108,8 @@ def prometheus(service: Service, tmp_path_factory: pytest.TempPathFactory) -> It
         wait(lambda: _ready(client))
         watching = Prometheus(client)
         # Counts of the worker come with its reports, and a rate needs two of them.
-        wait(lambda: watching.query("rate(videochat_jobs_ended_total[1m])"))
+        counts = ("jobs_ended", "embedded_passages")
+        wait(lambda: all(watching.query(f"rate(videochat_{count}_total[1m])") for count in counts))
         yield watching
     process.terminate()
     process.wait(20)

@@ -31,7 +31,8 @@ async def test_the_steps_of_a_job_are_of_its_requests_trace(serve: Callable[...,
         service = await asyncio.to_thread(serve, TRACES__ENDPOINT=f"http://{collector.address}")
         job = await asyncio.to_thread(transcribe, service)
     trace = [span for span in spans(collector) if span.trace_id == f"{trace_id_of('upload-1'):032x}"]
-    assert {span.name for span in trace} == {"POST /api/media", "step prepare", "step transcribe", "step finish"}
+    steps = {f"step {name}" for name in ("prepare", "decode", "transcribe", "finish")}
+    assert {span.name for span in trace} == {"POST /api/media", *steps}
     assert {span.about["videochat.job"] for span in trace if span.name.startswith("step")} == {job}
     assert {span.about["videochat.request_id"] for span in trace} == {"upload-1"}
     assert not any(span.failed for span in trace)

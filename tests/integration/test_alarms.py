@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from conftest import skip_unless_ci
 from videochat.app import App, open_app
@@ -91,6 +92,22 @@ async def test_a_file_that_became_wrong_leaves_the_rules_as_they_were(apps: tupl
     assert here.alarms.rules() == before
     save(own, '[[rule]]\nname = "Mine"\nexpression = "last(streams) > 5"\n')
     assert "Mine" in here.alarms.rules()
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "nul\0byte", "a-folder", "not-there/rules.toml"], ids=range(4))
+async def test_a_path_that_cannot_be_read_leaves_the_rules_as_they_were(
+    apps: tuple[App, App], client: httpx.AsyncClient, tmp_path: Path, path: str
+) -> None:
+    """Whatever the system says of it, alerts are judged and shown with the rules from before, and it is logged once."""
+    (tmp_path / "a-folder").mkdir()
+    before = apps[1].alarms.rules()
+    with capture_logs() as lines:
+        changed = await client.put("/api/ops/settings/ALERTS__RULES", json={"value": str(tmp_path / path)})
+        assert changed.status_code == 200
+        assert apps[1].alarms.rules() == before
+        assert [event.event for event in await apps[1].alarms.judge(points(0), NOW)] == ["firing"]
+        assert (await client.get("/api/ops/alerts")).json()["items"][-1]["name"] == "NoWorker"
+    assert [line["event"] for line in lines].count("alerts.rules_refused") == 1
 
 
 def save(path: Path, content: str) -> None:

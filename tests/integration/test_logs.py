@@ -14,11 +14,13 @@ from sqlalchemy import text
 
 from fake_engine import install
 from library import add_recording
+from media_files import speech_like, write_wav
 from recordings import lecture_wav
 from stub_provider import Reply, stub_provider
 from videochat.app import App, open_app
 from videochat.errors import EngineCrashedError
 from videochat.media.decoding import CHILD as DECODER
+from videochat.ops.actor import LOCAL
 from videochat.ops.child import ChildEndedError
 from videochat.ops.logfile import Bounds, LogFile
 from videochat.ops.logging import bind_request, configure_logging
@@ -112,7 +114,7 @@ async def test_pages_of_lines(tmp_path: Path) -> None:
 
 
 async def test_a_job_step_has_one_line(tmp_path: Path) -> None:
-    """It says job, medium, outcome and how long it took, under the id of the request that began the job."""
+    """It says job, medium, user, outcome and how long it took, under the id of the request that began the job."""
     async with service(tmp_path, stt={"engine": "pocketsphinx"}) as (app, client):
         worker = app.worker()
         await worker.start()
@@ -122,11 +124,32 @@ async def test_a_job_step_has_one_line(tmp_path: Path) -> None:
         await client.get(f"/api/jobs/{job}/events", timeout=60)
         await worker.stop()
         steps = [line for line in await found(client, job=job) if line["event"] == "step"]
-        assert [line["step"] for line in reversed(steps)] == ["prepare", "transcribe", "finish"]
+        assert [line["step"] for line in reversed(steps)] == ["prepare", "decode", "transcribe", "finish"]
         for line in steps:
+            assert line["user"] == LOCAL.id
             assert (line["request_id"], line["media"], line["outcome"]) == ("upload", answer.json()["id"], "done")
             assert line["ms"] >= 0
         assert "colors" not in json.dumps(await found(client, limit=500))
+
+
+async def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
+    """Its line has the code that the job ends with; one that was cancelled is no failure, and is counted as what it is."""
+    async with service(tmp_path, stt={"engine": "pocketsphinx"}) as (app, client):
+        broken = write_wav(tmp_path / "a.wav", speech_like(30)).read_bytes()[:-400_000]
+        cut_off = (await client.post("/api/media?name=a.wav", content=broken)).json()["job"]["id"]
+        given_up = (
+            await client.post("/api/media?name=b.wav", content=lecture_wav(tmp_path / "b.wav", 2).read_bytes())
+        ).json()
+        await client.post(f"/api/jobs/{given_up['job']['id']}/cancel")
+        worker = app.worker()
+        await worker.start()
+        await client.get(f"/api/jobs/{cut_off}/events", timeout=60)
+        await worker.stop()
+        ended = (await client.get(f"/api/jobs/{cut_off}")).json()
+        (failed,) = [line for line in await found(client, job=cut_off) if line.get("outcome") == "failed"]
+        assert (failed["step"], failed["code"]) == ("finish", ended["error"]["code"])
+        counted = (await client.get("/metrics")).text
+    assert 'videochat_jobs_ended_total{status="cancelled"} 1.0' in counted
 
 
 @pytest.mark.parametrize("status", [401, 400, 500])

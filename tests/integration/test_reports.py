@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from videochat.app import App, open_app
+from videochat.ops.history import point_of
 from videochat.ops.metrics import Metrics
 from videochat.ops.resources import Space
 from videochat.settings import Settings
@@ -132,6 +135,33 @@ async def test_a_day_is_read_as_what_a_chart_can_show(processes: list[Process], 
     assert {later - earlier for earlier, later in pairwise(found[:-1])} == {10}
 
 
+async def test_the_last_day_is_there_after_a_restart(database_url: str, tmp_path: Path) -> None:
+    """Of 23 hours ago the dashboard tells still when all was stopped and opened anew; what is 26 hours old is not kept."""
+    settings = Settings(data_dir=tmp_path / "data", database={"url": database_url})
+    now = int(time.time()) // 360 * 360  # of a day one moment in six minutes is shown
+    kept, old = now - 23 * 3600, now - 26 * 3600
+    point = point_of({}, {"waiting": 0, "running": 0, "workers": 0})
+    async with open_app(settings) as app:
+        async with app.database.write() as session:
+            for at, requests in ((old, 0), (kept - 360, 1000), (kept, 1720)):
+                await reports.add_point(session, at, {**point, "requests": requests}, 0)
+        await app.reporter.start("web")
+
+        async def another() -> bool:
+            return any(at >= now for at, _ in await app.reporter.points(3600))
+
+        await until(another)
+    async with open_app(settings) as app:
+        transport = httpx.ASGITransport(create_api(app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            summary = (await client.get("/api/ops/metrics/summary", params={"minutes": 1440})).json()
+        stored = [at for at, _ in await app.reporter.points(48 * 3600)]
+    first, *later = summary["moments"]
+    assert (first["at"], first["requests_per_second"]) == (kept, 2.0)
+    assert later, "what came after the old ones is not there"
+    assert stored[0] == kept - 360
+
+
 @pytest.fixture
 async def app(database_url: str, tmp_path: Path) -> AsyncIterator[App]:
     """Give an App that reports, as `serve` has it."""
@@ -156,14 +186,35 @@ async def test_the_api_shows_how_it_is_and_was(app: App) -> None:
         await until(drawn)
         await other.reporter.close()
         resources = (await client.get("/api/ops/resources")).json()
+        workers = (await client.get("/api/ops/workers")).json()
         summary = (await client.get("/api/ops/metrics/summary", params={"minutes": 5})).json()
         text = (await client.get("/metrics")).text
     (process,) = resources["processes"]
     assert process["process"].startswith("web@")
     assert process["memory_bytes"] > 1_000_000
     assert process["handles"] > 3
+    (network,) = resources["network_bytes_per_second"].values()
+    assert network.keys() == {"received", "sent"}
+    assert min(network.values()) >= 0
+    assert workers == {"items": [], "next": None}
     assert summary["moments"]
     assert summary["moments"][-1]["workers"] == 0
     assert 'videochat_audio_seconds_total{engine="scripted"} 60.0' in text
     assert 'method="other"' in text
     assert "BREW" not in text
+
+
+async def test_several_machines_on_sqlite_are_noticed(processes: list[Process], database: Database) -> None:
+    """Only there, only while both live: not when a container is replaced by one of another name. It is logged."""
+    reporter, now, elsewhere = processes[0].reporter, datetime.now(UTC), "web@elsewhere:1"
+    await agreed(processes, 0)
+    async with database.write() as session:  # the last that was heard of it, before the others began
+        await reports.begin(session, elsewhere, now - timedelta(seconds=12), {})
+    assert await reporter.strangers() == set()
+    with capture_logs() as lines:
+        async with database.write() as session:
+            await reports.write(session, elsewhere, now + timedelta(seconds=12), {})
+        if database.dialect == "sqlite":
+            await until(lambda: "database.shared" in [line["event"] for line in lines])
+    both = {"elsewhere", socket.gethostname()}
+    assert await reporter.strangers() == (both if database.dialect == "sqlite" else set())

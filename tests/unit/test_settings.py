@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,40 @@ def test_files_in_a_folder_are_secrets(monkeypatch: pytest.MonkeyPatch, folder: 
     assert (ai.api_key.get_secret_value(), ai.model, ai.base_url, ai.timeout) == ("from-a-file", "dotenv", "file", 7)
     monkeypatch.setenv("AI__API_KEY", "from-the-environment")
     assert load_settings().ai.api_key.get_secret_value() == "from-the-environment"  # type: ignore[union-attr]
+
+
+SOURCES = ["arguments", "environment", ".env", "secrets", "videochat.toml"]
+"""Strongest first."""
+
+
+@pytest.mark.parametrize(("stronger", "weaker"), [*pairwise(SOURCES)])
+def test_of_two_sources_the_stronger_one_counts(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, stronger: str, weaker: str
+) -> None:
+    """Each source is stronger than the next; what only the weaker one says counts too."""
+    (folder / "secrets").mkdir()
+    monkeypatch.setenv("SECRETS_DIR", str(folder / "secrets"))
+    arguments: dict[str, str] = {}
+    for source, values in {weaker: {"model": weaker, "base_url": weaker}, stronger: {"model": stronger}}.items():
+        for name, value in values.items():
+            match source:
+                case "arguments":
+                    arguments[name] = value
+                case "environment":
+                    monkeypatch.setenv(f"AI__{name.upper()}", value)
+                case "secrets":
+                    (folder / "secrets" / f"AI__{name.upper()}").write_text(value)
+                case ".env":
+                    add(folder / ".env", f"AI__{name.upper()}={value}\n")
+                case "videochat.toml":
+                    add(folder / "videochat.toml", f'ai.{name} = "{value}"\n')
+    ai = load_settings(**({"ai": arguments} if arguments else {})).ai
+    assert (ai.model, ai.base_url) == (stronger, weaker)
+
+
+def add(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line)
 
 
 def test_a_wrong_name_or_no_folder_of_secrets_is_said(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from videochat.answers.citations import Citation
+from videochat.errors import ProviderError
 
 Status = Literal["running", "completed", "failed", "cancelled"]
 
@@ -46,6 +47,13 @@ class Answer:
     error: dict[str, Any] | None
     created_at: datetime
     finished_at: datetime | None
+
+    def whole(self) -> Answer:
+        """Return this when it is complete. Raises ProviderError with the reason why it is not: half a text is no answer."""
+        if self.status == "completed":
+            return self
+        error = self.error or {"message": f"The answer is {self.status}.", "code": self.status}
+        raise ProviderError(error["message"], code=error["code"])
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as the API shows it."""

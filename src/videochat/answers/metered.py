@@ -6,9 +6,9 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from videochat.answers.breaker import Breaker
 from videochat.answers.provider import Piece, Provider, Request
 from videochat.errors import VideoChatError
+from videochat.ops.breaker import Breaker
 from videochat.ops.metrics import Metrics
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from videochat.passages.passage import Layout, lay_out
 from videochat.plugins import chosen
@@ -53,10 +53,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost, in tokens."""
+    """What an answer took: tokens, and US dollars (None: nobody knows what a token costs there)."""
 
     input_tokens: int
     output_tokens: int
+    cost_usd: float | None = None
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def as_json(self) -> dict[str, Any]:
+        cost = {} if self.cost_usd is None else {"cost_usd": self.cost_usd}
+        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, **cost}
 
 
 Piece = str | Usage

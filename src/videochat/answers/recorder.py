@@ -13,6 +13,7 @@ from videochat.answers import repository
 from videochat.answers.answer import Answer, Coverage, Status
 from videochat.answers.chat import Part
 from videochat.answers.citations import Citation, count_uncited
+from videochat.answers.passing import ENDLESS, MAX_TEXT
 from videochat.answers.provider import Usage
 from videochat.errors import ConflictError, ProviderError
 from videochat.store import events
@@ -23,7 +24,6 @@ from videochat.store.session import Database
 COALESCE_SECONDS = 0.04
 # While the provider is silent, this often somebody looks whether the answer was cancelled in another process.
 WATCH_SECONDS = 0.5
-MAX_TEXT = 200_000
 
 
 class EndedElsewhereError(ConflictError):
@@ -41,7 +41,7 @@ class Recorder:
         self._answer = answer
         self._text = ""
         self._citations: list[Citation] = []
-        self._usage: dict[str, Any] = {}
+        self._usage: Usage | None = None
         self._coverage = answer.coverage
         self._pending: list[str | Citation] = []
         self._changed = asyncio.Event()
@@ -52,7 +52,7 @@ class Recorder:
         return self._text
 
     @property
-    def usage(self) -> dict[str, Any]:
+    def usage(self) -> Usage | None:
         return self._usage
 
     def covers(self, coverage: Coverage) -> None:
@@ -62,14 +62,14 @@ class Recorder:
     def add(self, part: Part) -> None:
         """Take the next part. Raises ProviderError for an answer without end."""
         if isinstance(part, Usage):
-            self._usage = {"input_tokens": part.input_tokens, "output_tokens": part.output_tokens}
+            self._usage = part
             return
         if isinstance(part, Citation):
             self._citations.append(part)
         else:
             self._text += part
         if len(self._text) > MAX_TEXT:
-            raise ProviderError("The language model did not come to an end; ask again or choose another model.")
+            raise ProviderError(ENDLESS)
         self._pending.append(part)
         self._changed.set()
 
@@ -91,15 +91,16 @@ class Recorder:
     async def end(self, status: Status, error: dict[str, str] | None) -> bool:
         """Store what is left and end the answer; False when it had ended already."""
         coverage = {**self._coverage, "uncited": count_uncited(self._text)}
+        usage = self._usage.as_json() if self._usage else {}
         async with self._database.write() as session:
             ended = await repository.end(
-                session, self._answer.id, status, error=error, usage=self._usage, coverage=coverage, **self._written()
+                session, self._answer.id, status, error=error, usage=usage, coverage=coverage, **self._written()
             )
             if ended:
                 await self._append(session, self._drain())
                 if self._usage:
-                    await self._append(session, [("usage", self._usage)])
-                    await quotas.count(session, self._answer.owner, tokens=sum(self._usage.values()))
+                    await self._append(session, [("usage", usage)])
+                    await quotas.count(session, self._answer.owner, tokens=self._usage.tokens)
                 await tell_end(session, self._answer.id)
         self._feed.poke(repository.stream_of(self._answer.id))
         return ended

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from videochat.access import quotas
 from videochat.access.quotas import Quotas
 from videochat.answers import chat, repository
 from videochat.answers.answer import Answer, Conversation, Coverage, Status
-from videochat.answers.breaker import Breaker
+from videochat.answers.chat import Part
 from videochat.answers.metered import Metered
-from videochat.answers.provider import Provider, Request
+from videochat.answers.passing import EMPTY, MAX_TEXT, whole
+from videochat.answers.provider import Provider, Request, Turn, Usage
 from videochat.answers.recorder import EndedElsewhereError, Recorder, tell_end
 from videochat.errors import (
     BusyError,
@@ -26,6 +29,7 @@ from videochat.errors import (
     VideoChatError,
 )
 from videochat.ops.actor import Actor
+from videochat.ops.breaker import Breaker
 from videochat.ops.logging import request_id
 from videochat.ops.tasks import cancelled
 from videochat.ops.telemetry import Telemetry
@@ -53,7 +57,8 @@ class AnswerService:
     """Questions to recordings, and the answers' whole life.
 
     `ask` stores the question, `start` has this process write the answer, `run` writes it in the caller's task. What is
-    written is followed through the events of the stream `answer:ID`: status, text, citation, usage, end.
+    written is followed through the events of the stream `answer:ID`: status, text, citation, usage, end. `write` is for
+    those who keep questions and answers themselves.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class AnswerService:
         self._ai = ai
         self._metrics, self._tracer = telemetry.metrics, telemetry.tracer
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._passing: set[asyncio.Future[None]] = set()  # done when an answer that nobody stores has ended
         self._retired: set[asyncio.Task[None]] = set()
         self.breaker = Breaker()
 
@@ -81,7 +87,8 @@ class AnswerService:
         """Have answers from now on written by this provider; the one before is closed when its last answer has ended."""
         before, self.provider, self._ai = self.provider, provider, ai
         self.breaker = Breaker()
-        retiring = asyncio.create_task(_retire(before, [*self._running.values()]), name="provider-retiring")
+        writing = [*self._running.values(), *self._passing]
+        retiring = asyncio.create_task(_retire(before, writing), name="provider-retiring")
         self._retired.add(retiring)
         retiring.add_done_callback(self._retired.discard)
 
@@ -95,13 +102,10 @@ class AnswerService:
         question = checked_question(question)
         if media is not None and not media:
             raise InvalidError("Choose at least one recording, or leave `media` out to ask all of them.")
-        if len(self._running) >= MAX_RUNNING:
-            raise BusyError("Too many answers are being written; try again in a moment.")
+        self._require_room()
         now = datetime.now(UTC)
         async with self._database.write() as session:
-            await self._quotas.require(session, actor, "tokens", 1)
-            if media and (unknown := await repository.unknown_media(session, actor, media)):
-                raise NotFoundError(f"There is no recording {unknown[0]}.")
+            await self._require_right(session, actor, media)
             if conversation is None:
                 conversation = new_id("cnv")
                 title = Conversation(conversation, question[:MAX_TITLE], now)
@@ -119,6 +123,73 @@ class AnswerService:
             await events.append(session, stream, "status", {"status": "running"}, owner=actor.id)
         self._feed.poke(stream)
         return answer
+
+    def _require_room(self) -> None:
+        if len(self._running) + len(self._passing) >= MAX_RUNNING:
+            raise BusyError("Too many answers are being written; try again in a moment.")
+
+    async def _require_right(self, session: AsyncSession, actor: Actor, media: list[str] | None) -> None:
+        await self._quotas.require(session, actor, "tokens", 1)
+        if media and (unknown := await repository.unknown_media(session, actor, media)):
+            raise NotFoundError(f"There is no recording {unknown[0]}.")
+
+    async def write(
+        self, actor: Actor, question: str, media: list[str] | None = None, turns: Sequence[Turn] = ()
+    ) -> AsyncGenerator[Coverage | Part, None]:
+        """Write an answer straight to the caller and store nothing of it but its price: first what it rests on, then its parts.
+
+        Closing the generator frees the provider at once. Raises what `ask` raises, and what a stored answer would fail with.
+        """
+        question = checked_question(question)
+        turns = [_bounded(turn) for turn in turns[-chat.HISTORY_TURNS :]]
+        async with self._database.read() as session:
+            await self._require_right(session, actor, media)
+            coverage = await repository.coverage(session, actor, media)
+        with self._passed_on() as provider:
+            request = await self._request(actor, question, media, turns, coverage)
+            coverage = {**coverage, "passages": len(request.sources)}
+            yield coverage
+            if _is_hopeless(request, coverage):
+                yield chat.NOTHING_TRANSCRIBED[chat.language_of(question)]
+                return
+            async with aclosing(self._passed_parts(actor, provider, request)) as parts:
+                async for part in parts:
+                    yield part
+
+    async def _passed_parts(self, actor: Actor, provider: Provider, request: Request) -> AsyncGenerator[Part, None]:
+        about = {"provider": provider.name, "model": provider.model or "none"}
+        responding = chat.respond(Metered(provider, self._metrics, self.breaker), request)
+        with self._tracer.span(f"provider {provider.name}", request_id(), about, kind="client") as span:
+            async with aclosing(whole(responding)) as parts:
+                async for part in parts:
+                    if isinstance(part, Usage):
+                        span.set(**part.as_json())
+                        self._count_usage(provider.name, part)
+                        async with self._database.write() as session:
+                            await quotas.count(session, actor.id, tokens=part.tokens)
+                    yield part
+
+    @contextmanager
+    def _passed_on(self) -> Iterator[Provider]:
+        """Give the provider of now, which stays open for the block. Raises BusyError."""
+        self._require_room()
+        provider, started = self.provider, time.perf_counter()
+        status: Status = "failed"
+        ended = asyncio.get_running_loop().create_future()
+        self._passing.add(ended)
+        try:
+            yield provider
+            status = "completed"
+        except (GeneratorExit, asyncio.CancelledError):
+            status = "cancelled"
+            raise
+        except VideoChatError as error:
+            log.warning("answer.failed", code=error.reason, error=error.message)
+            raise
+        finally:
+            self._passing.discard(ended)
+            ended.set_result(None)
+            self._count(provider.name, status, time.perf_counter() - started)
 
     def start(self, answer: Answer) -> None:
         """Have this process write the answer while the caller goes on."""
@@ -149,20 +220,25 @@ class AnswerService:
             log.warning("answer.failed", answer_id=answer_id, code=error.reason, error=error.message)
             outcome = ("failed", {"code": error.reason, "message": error.message})
         finally:
-            self._count(answer, outcome[0] if outcome else "cancelled", recorder.usage, time.perf_counter() - started)
+            self._count(answer.provider, outcome[0] if outcome else "cancelled", time.perf_counter() - started)
+            self._count_usage(answer.provider, recorder.usage)
             if outcome is not None:
                 await recorder.end(*outcome)
 
-    def _count(self, answer: Answer, status: Status, usage: Mapping[str, int], seconds: float) -> None:
-        self._metrics.answers.labels(answer.provider, status).inc()
-        self._metrics.answer_seconds.labels(answer.provider).observe(seconds)
-        for kind, tokens in usage.items():
-            self._metrics.tokens.labels(answer.provider, kind.removesuffix("_tokens")).inc(tokens or 0)
+    def _count(self, provider: str, status: Status, seconds: float) -> None:
+        self._metrics.answers.labels(provider, status).inc()
+        self._metrics.answer_seconds.labels(provider).observe(seconds)
+
+    def _count_usage(self, provider: str, usage: Usage | None) -> None:
+        if usage is not None:
+            self._metrics.tokens.labels(provider, "input").inc(usage.input_tokens)
+            self._metrics.tokens.labels(provider, "output").inc(usage.output_tokens)
+            self._metrics.provider_cost.labels(provider).inc(usage.cost_usd or 0)
 
     async def _write(self, answer: Answer, recorder: Recorder) -> None:
         request, coverage = await self._prepare(answer)
         recorder.covers(coverage)
-        if not request.sources and coverage["transcribed"] == 0:
+        if _is_hopeless(request, coverage):
             recorder.add(chat.NOTHING_TRANSCRIBED[chat.language_of(answer.question)])
             return
         try:
@@ -173,7 +249,7 @@ class AnswerService:
         except ExceptionGroup as failures:  # one reason is enough: what failed first made the rest end
             raise failures.exceptions[0] from failures
         if not recorder.text.strip():
-            raise ProviderError("The language model gave an empty answer; ask again or choose another model.")
+            raise ProviderError(EMPTY)
 
     async def _ask_provider(self, answer: Answer, request: Request, recorder: Recorder) -> None:
         about = {"answer": answer.id, "provider": answer.provider, "model": answer.model or "none"}
@@ -181,17 +257,22 @@ class AnswerService:
             async with aclosing(chat.respond(Metered(self.provider, self._metrics, self.breaker), request)) as parts:
                 async for part in parts:
                     recorder.add(part)
-            span.set(**recorder.usage)
+            span.set(**(recorder.usage.as_json() if recorder.usage else {}))
 
     async def _prepare(self, answer: Answer) -> tuple[Request, Coverage]:
         media = None if answer.media is None else list(answer.media)
         async with self._database.read() as session:
             turns = await repository.turns_before(session, answer, chat.HISTORY_TURNS)
             coverage = await repository.coverage(session, Actor(answer.owner), media)
-        found = await self._find(Actor(answer.owner), chat.retrieval_query(answer.question, turns), media, coverage)
+        request = await self._request(Actor(answer.owner), answer.question, media, turns, coverage)
+        return request, {**coverage, "passages": len(request.sources)}
+
+    async def _request(
+        self, actor: Actor, question: str, media: list[str] | None, turns: Sequence[Turn], coverage: Coverage
+    ) -> Request:
+        found = await self._find(actor, chat.retrieval_query(question, turns), media, coverage)
         sources = chat.within_budget(found, self._ai.context_tokens)
-        request = Request(answer.question, sources, chat.history_for_provider(turns))
-        return request, {**coverage, "passages": len(sources)}
+        return Request(question, sources, chat.history_for_provider(turns))
 
     async def _find(self, actor: Actor, query: str, media: list[str] | None, coverage: Coverage) -> list[Found]:
         """Return what fits the query, best first; in few recordings followed by passages from all over them."""
@@ -265,18 +346,30 @@ class AnswerService:
         await self.provider.close()
 
 
-async def _retire(provider: Provider, answers: Sequence[asyncio.Task[None]]) -> None:
+def _is_hopeless(request: Request, coverage: Coverage) -> bool:
+    return not request.sources and coverage["transcribed"] == 0
+
+
+async def _retire(provider: Provider, answers: Sequence[asyncio.Future[None]]) -> None:
     if answers:
         await asyncio.wait(answers)
     await provider.close()
 
 
+def _bounded(turn: Turn) -> Turn:
+    return Turn(storable(turn.question)[:MAX_QUESTION], storable(turn.answer)[:MAX_TEXT])
+
+
 def checked_question(question: str) -> str:
     """Return the question as it is stored. Raises InvalidError and TooLargeError."""
-    # NUL and lone surrogates can be sent as JSON but not stored.
-    question = question.replace("\x00", "").encode("utf-8", "ignore").decode().strip()
+    question = storable(question).strip()
     if not question:
         raise InvalidError("Ask a question: it is empty.")
     if len(question) > MAX_QUESTION:
         raise TooLargeError(f"The question is too long: at most {MAX_QUESTION} characters.")
     return question
+
+
+def storable(text: str) -> str:
+    """Return the text without NUL and lone surrogates, which can be sent as JSON but neither stored nor sent on."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

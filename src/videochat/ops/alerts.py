@@ -89,7 +89,7 @@ def load_rules(own: Path | None) -> Mapping[str, Rule]:
     if own is not None:
         try:
             texts.append((str(own), own.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # also: no UTF-8, or no name that a file can have
             raise ConfigurationError(f"ALERTS__RULES: {own} cannot be read.") from error
     rules: dict[str, Rule] = {}
     for place, text in texts:

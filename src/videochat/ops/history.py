@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from videochat.ops.metrics import SECONDS, Numbers, Totals
+from videochat.ops.metrics import SECONDS, Labels, Numbers, Totals
 
 MOST_POINTS = 240  # in one series: as many as a chart is wide
 Point = Mapping[str, Any]
@@ -20,10 +20,12 @@ COUNTS = (
     ("jobs", "videochat_jobs_ended", 0),
     ("answers", "videochat_answers", 1),
     ("tokens", "videochat_provider_tokens", 1),
+    ("cost", "videochat_provider_cost_usd", None),
     ("provider", "videochat_provider_requests", 1),
 )
+AS_IT_IS = ("streams", "uploads", "waiting", "running", "workers", "machines", "network")
 # What points of earlier versions do not hold.
-SINCE_THEN: Point = {"provider": {}, "provider_latency": [], "uploads": 0.0}
+SINCE_THEN: Point = {"provider": {}, "provider_latency": [], "uploads": 0.0, "cost": 0.0, "network": {}}
 
 
 def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
@@ -48,10 +50,26 @@ def point_of(totals: Totals, work: Mapping[str, int]) -> dict[str, Any]:
             point[name] = {
                 key: _sum(n for k, n in children.items() if k[label] == key) for key in {k[label] for k in children}
             }
+    machines = {host: {name: round(share, 3) for name, share in of.items()} for host, of in machines_of(totals).items()}
+    network = {host: {name: round(rate) for name, rate in of.items()} for host, of in network_of(totals).items()}
+    return {**point, "machines": machines, "network": network}
+
+
+def machines_of(totals: Totals) -> dict[str, dict[str, float]]:
+    """Return of each machine which share of its resources is in use."""
+    return _by_host(totals.get("videochat_machine", {}))
+
+
+def network_of(totals: Totals) -> dict[str, dict[str, float]]:
+    """Return of each machine the bytes per second that it receives and sends."""
+    return _by_host(totals.get("videochat_network_bytes_per_second", {}))
+
+
+def _by_host(children: Mapping[Labels, Numbers]) -> dict[str, dict[str, float]]:
     machines: dict[str, dict[str, float]] = {}
-    for (host, resource), (share,) in totals.get("videochat_machine", {}).items():
-        machines.setdefault(host, {})[resource] = round(share, 3)
-    return {**point, "machines": machines}
+    for (host, what), (value,) in children.items():
+        machines.setdefault(host, {})[what] = value
+    return machines
 
 
 def _cache(totals: Totals) -> dict[str, float]:
@@ -104,7 +122,8 @@ def _between(began: int, before: Point, ended: int, after: Point) -> dict[str, A
         "cache_lookups": lookups,
         "cache_hit_rate": round(min(1.0, sum(cache.values()) / lookups), 4) if lookups else None,
         **{name: _grown_each(before[name], after[name]) for name in ("jobs", "answers", "tokens")},
-        **{name: after[name] for name in ("streams", "uploads", "waiting", "running", "workers", "machines")},
+        "cost_usd": round(max(0.0, after["cost"] - before["cost"]), 6),
+        **{name: after[name] for name in AS_IT_IS},
     }
 
 

@@ -54,12 +54,14 @@ def _all() -> Iterator[Setting]:
 
 
 SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _all()}
+FIXED: Mapping[str, str] = {field.upper(): field for field in Settings.model_fields if field not in SECTIONS}
+"""What stands outside the sections, by name: it is fixed before anything runs."""
 RELOADABLE: Mapping[str, Setting] = {name: setting for name, setting in SETTINGS.items() if setting.reloadable}
 
 
 def reloadable(name: str) -> Setting:
     """Return the setting of this name. Raises NotFoundError, and InvalidError for one that needs a restart."""
-    if name not in SETTINGS:
+    if name not in SETTINGS and name not in FIXED:
         raise NotFoundError(f"There is no setting {name}.")
     if name not in RELOADABLE:
         raise InvalidError(f"{name} cannot change while the service runs: set it where it is configured and restart.")
@@ -94,4 +96,5 @@ class LiveSettings:
 
 
 def _differences(one: Settings, other: Settings) -> tuple[str, ...]:
-    return tuple(name for name, setting in SETTINGS.items() if setting.of(one) != setting.of(other))
+    fixed = [name for name, field in FIXED.items() if getattr(one, field) != getattr(other, field)]
+    return (*fixed, *(name for name, setting in SETTINGS.items() if setting.of(one) != setting.of(other)))

@@ -34,6 +34,7 @@ QUIET = (
     "openai",
     "faster_whisper",
     "huggingface_hub",
+    "mcp",
     "urllib3",
     "uvicorn.access",
 )

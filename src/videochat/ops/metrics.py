@@ -15,10 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+WAITS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30)
 LONG_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 # What every process of a machine says of it; to add it up would count the machine as often as it has processes.
-OF_MACHINES = frozenset({"videochat_machine", "videochat_disk_free_bytes"})
+OF_MACHINES = frozenset({"videochat_machine", "videochat_network_bytes_per_second", "videochat_disk_free_bytes"})
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -67,23 +68,13 @@ class Metrics:
         self.windows = self._counter("windows", "Windows transcribed.", "engine")
         self.audio_seconds = self._counter("audio_seconds", "Audio transcribed.", "engine")
         self.window_seconds = self._histogram("window_seconds", "Time for one window.", LONG_SECONDS, "engine")
-        self.answers = self._counter("answers", "Answers that ended.", "provider", "status")
-        self.answer_seconds = self._histogram("answer_seconds", "Time to write an answer.", SECONDS, "provider")
-        self.tokens = self._counter(
-            "provider_tokens", "Tokens that went to and came from providers.", "provider", "kind"
-        )
-        self.provider_requests = self._counter(
-            "provider_requests", "Requests to providers: ok, left, or the code of the error.", "provider", "outcome"
-        )
-        self.provider_seconds = self._histogram(
-            "provider_request_seconds", "Time of a request to a provider, with its retries.", SECONDS, "provider"
-        )
+        self._count_answers()
+        self._count_meaning()
         self.engines = self._gauge("engine_processes", "Processes of speech engines, in use or not.")
         self.engine_load_seconds = self._histogram(
             "engine_load_seconds", "Time to load a speech engine with its model.", LONG_SECONDS, "engine"
         )
-        self.database_connections = self._gauge("database_connections", "Connections to the database.", "state")
-        self.database_limit = self._gauge("database_connections_limit", "Most connections that there may be.")
+        self._count_database()
         self.settings_reloads = self._counter(
             "settings_reloads", "Changes of the settings, taken or refused.", "outcome"
         )
@@ -91,16 +82,60 @@ class Metrics:
             "notifications", "Messages about alerts, sent or failed after all tries.", "kind", "outcome"
         )
         self._count_caches()
+        self._count_machines()
+        self.workers = self._gauge("workers", "Workers that live.")
+        self.tasks = self._gauge("tasks", "Tasks in the queues: waiting or running.", "state")
+        self.disk_free = self._gauge("disk_free_bytes", "Space that may still be written.", "host")
+
+    def _count_answers(self) -> None:
+        self.answers = self._counter("answers", "Answers that ended.", "provider", "status")
+        self.answer_seconds = self._histogram("answer_seconds", "Time to write an answer.", SECONDS, "provider")
+        self.tokens = self._counter(
+            "provider_tokens", "Tokens that went to and came from providers.", "provider", "kind"
+        )
+        self.provider_cost = self._counter(
+            "provider_cost_usd", "What answers cost in US dollars, as far as prices are known.", "provider"
+        )
+        self.provider_requests = self._counter(
+            "provider_requests", "Requests to providers: ok, left, or the code of the error.", "provider", "outcome"
+        )
+        self.provider_seconds = self._histogram(
+            "provider_request_seconds", "Time of a request to a provider, with its retries.", SECONDS, "provider"
+        )
+
+    def _count_meaning(self) -> None:
+        self.meaning_searches = self._counter(
+            "meaning_searches",
+            "Searches that asked what the query means: ok, or why they went by words alone.",
+            "outcome",
+        )
+        self.meaning_seconds = self._histogram(
+            "meaning_seconds", "Time until it was known what a query means, or that nobody waits for it.", SECONDS
+        )
+        self.embedded = self._counter("embedded_passages", "Passages that can be found by their meaning now.", "how")
+
+    def _count_database(self) -> None:
+        self.database_connections = self._gauge("database_connections", "Connections to the database.", "state")
+        self.database_limit = self._gauge("database_connections_limit", "Most connections that there may be.")
+        self.database_wait = self._histogram(
+            "database_wait_seconds",
+            "Time until a session could begin: for a connection and, to write on SQLite, for the one lock of writers.",
+            WAITS, "use",
+        )  # fmt: skip
+
+    def _count_machines(self) -> None:
         self.process_memory = self._gauge("process_memory_bytes", "Memory of a process with its children.", "process")
         self.process_cpu = self._counter("process_cpu_used_seconds", "Processor time of a process.", "process")
         self.process_handles = self._gauge("process_handles", "Files and sockets that a process has open.", "process")
         self.process_tasks = self._gauge("process_tasks", "Coroutines that run in a process.", "process")
         self.machine = self._gauge(
-            "machine", "Share that is used, 0 to 1, of a machine's resources.", "host", "resource"
+            "machine",
+            "Share that is used, 0 to 1, of a machine's resources; of memory what a container may use, where it has a limit.",
+            "host", "resource",
+        )  # fmt: skip
+        self.network = self._gauge(
+            "network_bytes_per_second", "Bytes that a machine receives and sends, but to itself.", "host", "direction"
         )
-        self.workers = self._gauge("workers", "Workers that live.")
-        self.tasks = self._gauge("tasks", "Tasks in the queues: waiting or running.", "state")
-        self.disk_free = self._gauge("disk_free_bytes", "Space that may still be written.", "host")
 
     def _count_caches(self) -> None:
         of_level = ("cache", "level")

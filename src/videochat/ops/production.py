@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from videochat.errors import ConfigurationError
+from videochat.errors import ConfigurationError, InvalidError
 from videochat.settings import Settings
 
 SERIOUS = frozenset({"staging", "production"})
@@ -28,13 +28,20 @@ def check_production(settings: Settings) -> None:
         raise ConfigurationError(f"Not fit for ENVIRONMENT={settings.environment}: {' '.join(found)}")
 
 
+def check_change(before: Settings, after: Settings) -> None:
+    """Raise InvalidError that lists what would not be fit any more after this change; what was not before is not judged."""
+    known = {*production_problems(before)}
+    if found := [problem for problem in production_problems(after) if problem not in known]:
+        raise InvalidError(" ".join(found))
+
+
 def production_problems(settings: Settings) -> Iterator[str]:
     """Yield what is wrong, each with what to set; nothing where people develop and test."""
     if settings.environment not in SERIOUS:
         return
     yield from _wrong_with_key(settings.secret_key.get_secret_value() if settings.secret_key else "")
-    if settings.auth.mode == "none" and not is_loopback(settings.server.host):
-        yield unguarded(settings.server.host)
+    if problem := unguarded(settings):
+        yield problem
     if settings.auth.mode in {"users", "oidc"} and not (settings.server.public_url or "").startswith("https://"):
         yield (
             "SERVER__PUBLIC_URL is not an https address, and cookies of people who sign in could be read on their way: set "
@@ -51,8 +58,11 @@ def production_problems(settings: Settings) -> Iterator[str]:
         )
 
 
-def unguarded(host: str) -> str:
-    """Say why this address is not listened on."""
+def unguarded(settings: Settings) -> str | None:
+    """Say why the address is not listened on, in any environment; None when it is."""
+    host = settings.server.host
+    if settings.auth.mode != "none" or is_loopback(host):
+        return None
     return (
         f"{host} can be reached from other machines, and everybody there could come in: set AUTH__MODE=users (or keys), or "
         "keep SERVER__HOST on 127.0.0.1."

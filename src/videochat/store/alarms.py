@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import delete, insert, select, update
@@ -51,7 +52,7 @@ class Alarms:
     def rules(self) -> Mapping[str, Rule]:
         """Return the rules in force; when the file is wrong, those from before it was."""
         own = self._live.current.alerts.rules
-        signature = (own, own.stat().st_mtime_ns if own is not None and own.is_file() else 0)
+        signature = (own, _changed_at(own))
         if signature != self._read:
             self._read = signature
             try:
@@ -112,6 +113,14 @@ class Alarms:
                 raise NotFoundError(f"There is no alert {name}.")
             await session.execute(update(AlertRow).where(AlertRow.rule == name).values(**values))
             await _tell(session, AlertEvent(name, now, event, alert.value, actor.id))
+
+
+def _changed_at(own: Path | None) -> int:
+    """Return when the file was changed; 0 of one that cannot be looked at: reading it says what is wrong with it."""
+    try:
+        return own.stat().st_mtime_ns if own is not None else 0
+    except (OSError, ValueError):  # not there, not for us, or no name that a file can have
+        return 0
 
 
 async def _known(session: AsyncSession) -> dict[str, Alert]:

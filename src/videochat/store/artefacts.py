@@ -5,6 +5,7 @@ The value must be a pure function of the key's inputs, so whoever writes first w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.store.tables import ArtefactRow
 from videochat.store.upsert import upsert
+
+MOST_AT_ONCE = 1000  # values in one statement
 
 
 async def get(session: AsyncSession, key: str) -> dict[str, Any] | None:
@@ -23,6 +26,19 @@ async def put(session: AsyncSession, key: str, kind: str, value: dict[str, Any],
     """Store the value unless the key is known already; it is removed with its subject, the hash of the content."""
     row = {"key": key, "kind": kind, "subject": subject, "value": value, "created_at": datetime.now(UTC)}
     await session.execute(upsert(session, ArtefactRow).values(row).on_conflict_do_nothing())
+
+
+async def keys_about(session: AsyncSession, subject: str) -> set[str]:
+    """Return the keys of all that was derived from this content."""
+    return set(await session.scalars(select(ArtefactRow.key).where(ArtefactRow.subject == subject)))
+
+
+async def remove(session: AsyncSession, keys: Collection[str]) -> None:
+    """Remove these; they can be made again."""
+    left = list(keys)
+    while some := left[:MOST_AT_ONCE]:
+        del left[:MOST_AT_ONCE]
+        await session.execute(delete(ArtefactRow).where(ArtefactRow.key.in_(some)))
 
 
 async def remove_about(session: AsyncSession, subject: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,7 +132,7 @@ def _selected(table: Table) -> list[ColumnElement[Any]]:
 
 def _line(table: Table, row: Sequence[Any]) -> str:
     values = (
-        value if isinstance(column.type, JSON) and value is not None else json.dumps(value, default=_moment)
+        value if isinstance(column.type, JSON) and value is not None else json.dumps(value, default=_as_text)
         for column, value in zip(table.columns, row, strict=True)
     )
     fields = ",".join(f'"{name}":{value}' for name, value in zip(table.columns.keys(), values, strict=True))
@@ -139,7 +140,9 @@ def _line(table: Table, row: Sequence[Any]) -> str:
 
 
 async def _keys(session: AsyncSession) -> list[str]:
-    contents = await session.scalars(select(MediaRow.sha256).distinct().order_by(MediaRow.sha256))
+    contents = await session.scalars(
+        select(MediaRow.sha256).where(MediaRow.status != "expected").distinct().order_by(MediaRow.sha256)
+    )
     windows = await session.scalars(select(WindowRow.blob).distinct().order_by(WindowRow.blob))
     return [*(content_key(sha256) for sha256 in contents), *windows]
 
@@ -182,7 +185,9 @@ class _Copier:
             self._told("copying recordings", (n + copied / size) / count)
 
 
-def _moment(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} cannot be backed up")

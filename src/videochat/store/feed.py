@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
 
 from videochat.errors import VideoChatError
+from videochat.ops.keeping import keep
 from videochat.ops.tasks import cancelled
 from videochat.store import events
 from videochat.store.commits import committed
@@ -42,6 +43,11 @@ class EventFeed:
         self._watches: set[asyncio.Task[None]] = set()  # also those that are told to stop and have not yet
         self._ending = False
 
+    @property
+    def ending(self) -> bool:
+        """Whether this process is about to end."""
+        return self._ending
+
     async def newest(self) -> int:
         """Return the id of the newest event, 0 if there is none."""
         async with self._database.read() as session:
@@ -52,7 +58,9 @@ class EventFeed:
         async with self._database.read() as session:
             return await events.page(session, after, source)
 
-    async def follow(self, after: int, source: Source, *, idle_seconds: float = 15.0) -> AsyncIterator[Event | None]:
+    async def follow(
+        self, after: int, source: Source, *, idle_seconds: float = 15.0
+    ) -> AsyncGenerator[Event | None, None]:
         """Yield the events after the id as they come; None when nothing came for a while (a heartbeat).
 
         It ends when this process is about to: another one goes on from the last id.
@@ -107,7 +115,7 @@ class EventFeed:
 
     def _keep_watch(self) -> None:
         if self._watch is None:
-            self._watch = asyncio.create_task(self._watch_commits(), name="event-feed")
+            self._watch = keep("event-feed", self._watch_commits)
             self._watches.add(self._watch)
             self._watch.add_done_callback(self._watches.discard)
 

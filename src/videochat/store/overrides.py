@@ -18,7 +18,7 @@ NOBODY = "-"  # no owner's stream: names of settings are nobody's news but the p
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A setting's value as JSON; of a secret it is sealed."""
+    """A setting's value as JSON; of a secret that is set it is sealed."""
 
     name: str
     value: str

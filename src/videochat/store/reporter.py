@@ -12,7 +12,9 @@ from typing import Any, Protocol
 import structlog
 
 from videochat.errors import VideoChatError
+from videochat.ops.allowance import Allowance
 from videochat.ops.history import Point, point_of
+from videochat.ops.keeping import keep
 from videochat.ops.metrics import Labels, Metrics, Numbers, Totals, added, less, to_json
 from videochat.ops.monitor import Monitor, ProcessName
 from videochat.ops.resources import Space
@@ -28,6 +30,7 @@ POINT_SECONDS = 15
 FRESH = timedelta(seconds=3 * REPORT_SECONDS)  # an older report says nothing about what is in use now
 DEAD = timedelta(seconds=60)
 KEEP_HOURS = 25
+SHARED = "SQLite is for the processes of one machine: set DATABASE__URL=postgresql://… (docs/howto/scale.md)."
 
 Sums = dict[str, dict[Labels, Numbers]]
 
@@ -63,8 +66,8 @@ class Reporter:
     async def start(self, role: str) -> None:
         """Report from now on as a process of this role."""
         self._name = ProcessName(role)
-        self._monitor = Monitor(self._name, self._space, self._metrics)
-        self._loop = asyncio.create_task(self._keep_reporting(), name="reports")
+        self._monitor = Monitor(self._name, self._space, self._metrics, Allowance())
+        self._loop = keep("reports", self._keep_reporting)
 
     async def close(self) -> None:
         """Report a last time and retire what was counted."""
@@ -94,6 +97,11 @@ class Reporter:
         now = datetime.now(UTC)
         async with self._database.read() as session:
             return [one for one in await reports.every(session) if one.process != RETIRED and _fresh(one, now)]
+
+    async def strangers(self) -> set[str]:
+        """Return the machines that share a database which only one may use: on SQLite, when there are several."""
+        machines = reports.side_by_side(await self.processes()) if self._database.dialect == "sqlite" else set()
+        return machines if len(machines) > 1 else set()
 
     async def points(self, seconds: float, most: int | None = None) -> list[tuple[int, dict[str, Any]]]:
         """Return about `most` points of the last so many seconds (None: all), oldest first."""
@@ -153,6 +161,8 @@ class Reporter:
         point = point_of(await self.totals(), work)
         async with self._database.write() as session:
             first = await reports.add_point(session, slot, point, slot - KEEP_HOURS * 3600)
+        if first and (machines := await self.strangers()):  # once in fifteen seconds, until it is put right
+            log.warning("database.shared", machines=sorted(machines), hint=SHARED)
         if first and self._judge is not None:  # whoever adds the point judges it, so that nobody is told twice
             await self._judge.judge(await self.points(self._judge.span() + 2 * POINT_SECONDS), now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -10,6 +11,7 @@ from sqlalchemy import CursorResult, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from videochat.ops.metrics import Labels, Numbers, from_json
+from videochat.ops.monitor import host_of
 from videochat.store.tables import PointRow, ReportRow, TaskRow, WorkerRow
 from videochat.store.upsert import upsert
 
@@ -24,6 +26,15 @@ class Report:
     started_at: datetime
     at: datetime
     totals: dict[str, dict[Labels, Numbers]]
+
+
+def side_by_side(reports: Sequence[Report]) -> set[str]:
+    """Return the machines (containers, too) with processes of these that live at the same time.
+
+    Who has not reported since the youngest began may be the one that it replaces.
+    """
+    began = max((one.started_at for one in reports), default=None)
+    return {host_of(one.process) for one in reports if began is not None and one.at >= began}
 
 
 async def every(session: AsyncSession, *, lock: bool = False) -> list[Report]:

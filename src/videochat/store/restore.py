@@ -11,6 +11,7 @@ import asyncio
 import gzip
 import json
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, literal, select, text
+from sqlalchemy import LargeBinary, Table, delete, func, insert, literal, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -239,6 +240,8 @@ def _row(line: bytes, table: Table, moments: Collection[str]) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(line)
     if not set(row) <= set(table.columns.keys()):
         raise DamagedBackupError(f"The backup is damaged: the table {table.name} has other columns.")
+    vectors = {column.name for column in table.columns if isinstance(column.type, LargeBinary)} & row.keys()
+    row |= {name: b64decode(row[name], validate=True) for name in vectors}
     return row | {name: datetime.fromisoformat(row[name]) for name in moments if row.get(name) is not None}
 
 

@@ -8,7 +8,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -147,6 +159,25 @@ class PassageRow(Base):
     length: Mapped[int]
 
 
+class VectorRow(Base):
+    """What a passage means to a model, one byte a dimension; empty where the model takes no such text.
+
+    `model` is the fingerprint of embedder and model, `digest` the sha256 of the passage's text: the same text has the same vector.
+    """
+
+    __tablename__ = "vectors"
+    __table_args__ = (
+        Index("ix_vectors_model_transcript", "model", "transcript_id"),
+        Index("ix_vectors_digest_model", "digest", "model"),
+    )
+
+    passage_id: Mapped[int] = mapped_column(ForeignKey("passages.id", ondelete="CASCADE"), primary_key=True)
+    model: Mapped[str] = mapped_column(String(64), primary_key=True)
+    transcript_id: Mapped[str] = mapped_column(String(40))
+    digest: Mapped[str] = mapped_column(String(64))
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ConversationRow(Base):
     """A series of questions and their answers."""
 
@@ -217,7 +248,7 @@ class JobRow(Base):
 class TaskRow(Base):
     """A part of a job that waits in a queue (`worker` is NULL) or that a worker has taken.
 
-    `not_before` keeps what failed a moment ago waiting; `taken_at` is when it was taken.
+    `not_before` keeps what failed a moment ago waiting.
     """
 
     __tablename__ = "tasks"

@@ -21,6 +21,7 @@ from videochat.errors import (
     InvalidError,
     NotFoundError,
     ProviderDeniedError,
+    ProviderError,
     ProviderUnavailableError,
     TooLargeError,
 )
@@ -35,7 +36,9 @@ LECTURE = ("Plants are green.", "Chlorophyll absorbs red and blue light.", "It d
 CITED = ["It absorbs light. ", '[p1: "absorbs red and', ' blue light"]', " And more.", Usage(5, 6)]
 
 
-def service_of(database: Database, provider: Provider | Sequence[Any], **ai: Any) -> AnswerService:
+def service_of(
+    database: Database, provider: Provider | Sequence[Any], telemetry: Telemetry | None = None, **ai: Any
+) -> AnswerService:
     made: Any = FakeProvider(provider) if isinstance(provider, list) else provider
     return AnswerService(
         database,
@@ -43,7 +46,7 @@ def service_of(database: Database, provider: Provider | Sequence[Any], **ai: Any
         made,
         EventFeed(database),
         AiSettings(**ai),
-        Telemetry(),
+        telemetry or Telemetry(),
         unlimited(database),
     )
 
@@ -82,6 +85,20 @@ async def test_an_answer_is_stored_with_its_citations_and_events(database: Datab
     assert kinds.index("citation") < kinds.index("usage") < kinds.index("end") == len(kinds) - 1
     assert events[-1][1] == answer.as_json()
     assert events[-2] == ("status", {"status": "completed"})
+
+
+async def test_what_an_answer_costs_is_stored_and_counted(database: Database) -> None:
+    """Where the provider knows its price; a reply that failed after it was paid for counts as well."""
+    await add_recording(database, "m1", *LECTURE)
+    telemetry = Telemetry()
+    pieces = ["It absorbs light.", Usage(5, 6, cost_usd=0.25), ProviderError("no good")]
+    service = service_of(database, pieces, telemetry)
+    asked = await service.ask(LOCAL, "What does chlorophyll absorb?", ["m1"])
+    await service.run(asked.id)
+    answer = await service.get(LOCAL, asked.id)
+    assert answer.status == "failed"
+    assert answer.usage == {"input_tokens": 5, "output_tokens": 6, "cost_usd": 0.25}
+    assert telemetry.metrics.totals()["videochat_provider_cost_usd"] == {("fake",): (0.25,)}
 
 
 async def test_readers_see_text_before_the_provider_has_ended(database: Database) -> None:

@@ -7,10 +7,10 @@ from contextlib import aclosing
 import pytest
 
 from fake_provider import FakeProvider
-from videochat.answers.breaker import Breaker
 from videochat.answers.metered import Metered
 from videochat.answers.provider import Request
 from videochat.errors import ProviderDeniedError
+from videochat.ops.breaker import Breaker
 from videochat.ops.metrics import Metrics
 
 REQUEST = Request("What?", ())

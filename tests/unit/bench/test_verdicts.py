@@ -8,6 +8,7 @@ import cancel
 import first_text
 import kill
 import raw
+import start
 import thousand
 import workers
 from harness.paced import Listening
@@ -22,9 +23,9 @@ JOB = {
 BEFORE, AGAIN = Listening(7, "a", 1.0, None), Listening(8, "a", 4.0, 5.0)
 
 
-def judged(in_flight: int, **job: str) -> kill.Cell:
+def judged(in_flight: int, *, when: float = 2.0, heirs: bool = True, **job: str) -> kill.Cell:
     undisturbed = kill.Undisturbed("med", 6.0, SEGMENTS)
-    return kill.judge({**JOB, **job}, Strike(2.0, in_flight), [BEFORE, AGAIN], undisturbed, SEGMENTS)
+    return kill.judge({**JOB, **job}, Strike(when, in_flight, heirs), [BEFORE, AGAIN], undisturbed, SEGMENTS)
 
 
 def test_windows_in_flight_may_be_heard_again() -> None:
@@ -38,6 +39,13 @@ def test_windows_in_flight_may_be_heard_again() -> None:
 def test_more_repeated_than_in_flight_or_not_completed_misses_the_target(cell: kill.Cell) -> None:
     """One bad case is enough."""
     assert not kill.worst([judged(in_flight=1), cell])["met"]
+
+
+@pytest.mark.parametrize(("heirs", "met"), [(True, False), (False, True)])
+def test_a_late_take_over_misses_the_target(heirs: bool, met: bool) -> None:
+    """Whoever lives on has ten seconds; where nobody did, what has to be started first may take longer."""
+    late = judged(in_flight=1, when=AGAIN.began - kill.TAKEOVER_SECONDS - 0.1, heirs=heirs)
+    assert kill.worst([judged(in_flight=1), late])["met"] is met
 
 
 def test_a_kill_explains_no_more_than_its_worker_could_do() -> None:
@@ -92,3 +100,10 @@ def test_two_cores_must_be_faster_and_one_worker_as_fast_as_the_bare_call(two: f
     assert summary["two_against_sequential"] == round(10 / two, 3)
     assert summary["one_against_sequential"] == one / 10
     assert summary["met"] is met
+
+
+def test_a_start_is_judged_by_its_median() -> None:
+    """One slow start among quick ones misses nothing; the ratio is to the bare server of the same rounds."""
+    found = start.summary({"serve": [1.0, 9.0, 1.5], "bare": [1.0, 0.5, 0.75]})
+    assert (found["seconds"], found["ratio"], found["met"]) == (1.5, 2.0, True)
+    assert not start.summary({"serve": [2.1], "bare": [1.0]})["met"]

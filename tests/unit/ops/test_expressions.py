@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from videochat.errors import InvalidError
-from videochat.ops.expressions import parse
+from videochat.ops.expressions import COUNTS, COUNTS_BY, LATENCY, USES, parse
+from videochat.ops.history import point_of
+from videochat.ops.metrics import Metrics
 
 
 def point(**values: Any) -> dict[str, Any]:
@@ -113,3 +116,12 @@ def test_what_is_no_expression_is_refused(expression: str) -> None:
     """With the place and what was expected there; nothing else is ever evaluated."""
     with pytest.raises(InvalidError):
         parse(expression)
+
+
+def test_what_rules_name_is_counted() -> None:
+    """Every name means a family that there is, and stands in each point under its own name: else a rule never fires, in silence."""
+    metrics = Metrics()
+    point = point_of(metrics.totals(), {"waiting": 0, "running": 0, "workers": 0})
+    for name, series in {**COUNTS, **COUNTS_BY, **USES, "latency": LATENCY}.items():
+        assert name in point
+        assert re.sub(r"(_total|_bucket)?({.*})?$", "", series) in metrics.families

@@ -39,15 +39,17 @@ def test_providers_are_seen_with_their_errors_and_times() -> None:
     for outcome in ("ok", "left", "provider_denied"):
         metrics.provider_requests.labels("one", outcome).inc(15)
     metrics.provider_seconds.labels("one").observe(2)
+    metrics.provider_cost.labels("one").inc(0.25)
+    metrics.network.labels("here", "sent").set(1000.4)
     metrics.uploads.inc()
     after = point_of(metrics.totals(), {"waiting": 0, "running": 0, "workers": 1})
     (moment,) = series([(1000, before), (1015, after)])
     assert (moment["provider_requests_per_second"], moment["provider_errors_per_second"]) == (3.0, 1.0)
     assert 1 < moment["provider_p95"] <= 2.5
-    assert moment["uploads"] == 1
+    assert (moment["uploads"], moment["cost_usd"], moment["network"]) == (1, 0.25, {"here": {"sent": 1000}})
     old = {name: value for name, value in before.items() if name not in SINCE_THEN}
     (first,) = series([(1000, old), (1015, old)])
-    assert (first["provider_requests_per_second"], first["provider_p50"]) == (0.0, None)
+    assert (first["provider_requests_per_second"], first["provider_p50"], first["cost_usd"]) == (0.0, None, 0.0)
 
 
 def looked(metrics: Metrics, *, memory: int, redis: int, nowhere: int) -> dict[str, Any]:

@@ -37,6 +37,27 @@ def test_a_change_is_taken_up_as_a_whole_and_told_once() -> None:
     assert len(told) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENVIRONMENT", "testing"),
+        ("SECRET_KEY", "another"),
+        ("SECRETS_DIR", "/run/secrets"),
+        ("DATA_DIR", "elsewhere"),
+        ("SERVER__PORT", 9999),
+    ],
+)
+def test_what_needs_a_restart_is_listed_wherever_it_stands(name: str, value: object) -> None:
+    """Outside the sections as inside: it waits, stays as it was, and whoever would change it is told to restart."""
+    section, _, field = name.lower().partition("__")
+    live = LiveSettings(Settings())
+    before = live.current
+    assert live.take_up(Settings(**{section: {field: value} if field else value})) == ()
+    assert (live.waiting, live.current) == ((name,), before)
+    with pytest.raises(InvalidError, match="restart"):
+        reloadable(name)
+
+
 def test_a_change_that_somebody_refuses_changes_nothing() -> None:
     """When a service cannot work with the new settings, the old ones stay in force."""
     live = LiveSettings(Settings())

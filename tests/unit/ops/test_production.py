@@ -40,6 +40,9 @@ def test_a_key_that_can_be_guessed_is_refused(key: str | None) -> None:
         ({"server": {"host": "0.0.0.0"}}, "SERVER__HOST"),
         ({"server": {"cors_origins": ["https://a.example", "*"]}}, "SERVER__CORS_ORIGINS"),
         ({"server": {"cors_origins": ["https://*.example"]}}, "SERVER__CORS_ORIGINS"),
+        ({"auth": {"mode": "users"}}, "SERVER__PUBLIC_URL"),
+        ({"auth": {"mode": "users"}, "server": {"public_url": "http://a.example"}}, "SERVER__PUBLIC_URL"),
+        ({"auth": {"mode": "oidc"}, "server": {"public_url": "http://a.example"}}, "SERVER__PUBLIC_URL"),
         ({"log": {"level": "DEBUG"}}, "LOG__LEVEL"),
         ({"storage": {"url": "s3://bucket/x"}}, "DATABASE__URL=postgresql"),
     ],
@@ -49,6 +52,13 @@ def test_each_thing_says_what_to_set(values: dict[str, Any], says: str) -> None:
     (problem,) = production_problems(settings(**values))
     assert says in problem
     assert [*production_problems(settings(**values, environment="development"))] == []
+
+
+@pytest.mark.parametrize("mode", ["users", "oidc"])
+def test_people_who_come_by_https_are_fit(mode: str) -> None:
+    """With a certificate their cookies cannot be read on their way; keys are in no cookie, and ask for none."""
+    assert [*production_problems(settings(auth={"mode": mode}, server={"public_url": "https://a.example"}))] == []
+    assert [*production_problems(settings(auth={"mode": "keys"}))] == []
 
 
 def test_a_bucket_beside_postgresql_is_fit() -> None:

@@ -1,5 +1,5 @@
 import { request } from "./client";
-import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, LogLine, Media, Moment, Notification, Page, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform } from "./types";
+import type { Alert, AlertEvent, Answer, ConversationTitle, Hit, Job, LogLine, Media, Moment, Notification, Page, Refused, Resources, Setting, StoredConversation, System, TranscriptPage, Waveform, Worker } from "./types";
 
 const id = encodeURIComponent;
 
@@ -17,6 +17,7 @@ export const getSystem = () => request<System>("GET", "/api/system");
 /** One's own recordings, or those that others let one read. */
 export const listMedia = (shared: boolean, cursor: string | null, limit: number) =>
   request<Page<Media>>("GET", `/api/media${query({ shared: shared ? "true" : null, cursor, limit })}`);
+export const importLink = (url: string) => request<Job>("POST", "/api/media/import", { json: { url } });
 export const getMedia = (media: string) => request<Media>("GET", `/api/media/${id(media)}`);
 export const renameMedia = (media: string, name: string) =>
   request<Media>("PATCH", `/api/media/${id(media)}`, { json: { name } });
@@ -47,7 +48,8 @@ export const answerEventsUrl = (answer: string) => `/api/answers/${id(answer)}/e
 
 export const getSummary = (minutes: number) => request<{ moments: Moment[] }>("GET", `/api/ops/metrics/summary${query({ minutes })}`);
 export const getResources = () => request<Resources>("GET", "/api/ops/resources");
-export const getSettings = () => request<{ items: Setting[]; waiting: string[] }>("GET", "/api/ops/settings");
+export const getWorkers = () => request<{ items: Worker[] }>("GET", "/api/ops/workers");
+export const getSettings = () => request<{ items: Setting[]; waiting: string[]; refused: Refused[] }>("GET", "/api/ops/settings");
 export const putSetting = (name: string, value: unknown) => request<Setting>("PUT", `/api/ops/settings/${id(name)}`, { json: { value } });
 export const resetSetting = (name: string) => request<Setting>("DELETE", `/api/ops/settings/${id(name)}`);
 export const getAlerts = () => request<{ items: Alert[]; destinations: string[]; history: AlertEvent[] }>("GET", "/api/ops/alerts");

@@ -1,7 +1,7 @@
 /** The API's values, named as in the contract. */
 
 export type JobStatus = "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
-export type JobStep = "queued" | "prepare" | "probe" | "audio" | "waiting" | "transcribe" | "finish" | "done";
+export type JobStep = "queued" | "fetch" | "prepare" | "probe" | "audio" | "waiting" | "transcribe" | "finish" | "done";
 
 export interface Failure {
   code: string;
@@ -12,6 +12,8 @@ export interface Job {
   id: string;
   kind: string;
   media_id: string;
+  /** Where the recording is fetched from first. */
+  link?: string | null;
   status: JobStatus;
   progress: number;
   step: JobStep | (string & {}) | null;
@@ -29,8 +31,10 @@ export interface Media {
   kind: "video" | "audio" | "unknown";
   mime: string | null;
   size: number;
+  /** Null while its content is being fetched from a link. */
+  sha256: string | null;
   duration: number | null;
-  status: "stored" | "processing" | "ready" | "failed";
+  status: "expected" | "stored" | "processing" | "ready" | "failed";
   created_at: string;
   /** False for what somebody else lets one read. */
   mine: boolean;
@@ -166,13 +170,39 @@ export interface Moment {
   waiting: number;
   running: number;
   workers: number;
+  cost_usd: number;
   machines: Record<string, Record<string, number>>;
+  network: Record<string, Record<string, number>>;
+}
+
+export interface Lease {
+  job_id: string;
+  media_id: string;
+  kind: "decode" | "window" | "finish";
+  n: number;
+  tries: number;
+}
+
+export interface Worker {
+  id: string;
+  host: string;
+  pid: number;
+  beat_at: string;
+  alive: boolean;
+  leases: Lease[];
 }
 
 export interface Resources {
   processes: { process: string; started_at: string; at: string; memory_bytes: number; cpu_seconds: number; handles: number; tasks: number }[];
   machines: Record<string, Record<string, number>>;
+  network_bytes_per_second: Record<string, Record<string, number>>;
   disk_free_bytes: Record<string, number>;
+}
+
+/** What is not valid and therefore not in force: a setting that was changed, or (null) all that files and environment say. */
+export interface Refused {
+  name: string | null;
+  message: string;
 }
 
 export interface Setting {

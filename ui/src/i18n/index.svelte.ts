@@ -1,5 +1,7 @@
+import type { Failure } from "../api/types";
 import { remember, recall } from "../lib/memory";
 import { en, type Dictionary, type MessageKey } from "./en";
+import { failuresZh } from "./failures";
 import { fill, preferred, type Language, type Values } from "./messages";
 import { zh } from "./zh";
 
@@ -16,6 +18,12 @@ class I18n {
   count = (key: "search.hits" | "upload.tray", count: number): string => {
     const form = new Intl.PluralRules(this.locale).select(count) === "one" ? "one" : "other";
     return this.t(`${key}_${form}`, { count });
+  };
+
+  /** Why something failed: in English, and where its code is not known, the service's own words. */
+  failure = ({ code, message }: Failure): string => {
+    const known = this.language === "zh" ? failuresZh[code] : undefined;
+    return known === undefined ? message : fill(known, { message });
   };
 
   date(iso: string): string {

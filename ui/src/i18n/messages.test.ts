@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { en, type Dictionary, type MessageKey } from "./en";
+import { failuresZh } from "./failures";
 import { fill, preferred } from "./messages";
 import { zh } from "./zh";
 
@@ -17,6 +18,13 @@ it("has the same places for values in both languages", () => {
 it("leaves no message empty", () => {
   for (const dictionary of [en, zh] satisfies Dictionary[]) {
     for (const key of keys) expect(dictionary[key].length, key).toBeGreaterThan(0);
+  }
+});
+
+it("has no place in a failure but the one for the service's own words", () => {
+  for (const [code, text] of Object.entries(failuresZh)) {
+    expect(text.length, code).toBeGreaterThan(0);
+    expect(places(text.replace("{message}", "")), code).toEqual([]);
   }
 });
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Moment } from "../api/types";
-import { cacheLines, hitRate, line, machineLines, milliseconds, percent, short, total } from "./series";
+import { cacheLines, hitRate, line, machineLines, megabytes, milliseconds, percent, rising, short, spent, total } from "./series";
 
 const moment = (at: number, change: Partial<Moment> = {}): Moment => ({
   at,
@@ -26,7 +26,9 @@ const moment = (at: number, change: Partial<Moment> = {}): Moment => ({
   waiting: 0,
   running: 0,
   workers: 1,
+  cost_usd: 0,
   machines: {},
+  network: {},
   ...change,
 });
 
@@ -53,6 +55,13 @@ it("adds up what was counted", () => {
   expect(total(moments, (one) => one.jobs, "failed", "cancelled")).toBe(1);
 });
 
+it("rises with what was counted, and stays where nothing was", () => {
+  const moments = [moment(1, { jobs: { completed: 2 } }), moment(2), moment(3, { jobs: { completed: 1, failed: 1 } })];
+  const { points } = rising("Failed", moments, (one) => one.jobs.failed);
+  expect(points.map((point) => point.y)).toEqual([0, 0, 1]);
+  expect(rising("Completed", moments, (one) => one.jobs.completed).points.map((point) => point.y)).toEqual([2, 2, 3]);
+});
+
 it("tells what each level of the cache found, one above the other", () => {
   const name = (level: string) => level;
   const moments = [
@@ -70,4 +79,17 @@ it("tells what each level of the cache found, one above the other", () => {
 
 it("shortens numbers and knows no number", () => {
   expect([short(1_234_567, "en"), short(0.125, "en"), percent(undefined), milliseconds(null)]).toEqual(["1.2M", "0.13", undefined, null]);
+  expect([short(0.00164, "en"), short(0, "en"), short(1.234, "en")]).toEqual(["0.0016", "0", "1.23"]);
+});
+
+it("adds what was spent, exactly where it is little", () => {
+  expect(spent([moment(1, { cost_usd: 0.00025 }), moment(1, { cost_usd: 0.001 })], "en")).toBe("$0.0013");
+  expect(spent([moment(1, { cost_usd: 12.345 })], "en")).toBe("$12.35");
+  expect(spent([], "en")).toBe("$0.00");
+});
+
+it("adds what all machines received", () => {
+  const two = moment(1, { network: { a: { received: 1e6, sent: 5e5 }, b: { received: 2e6 } } });
+  expect(megabytes(two, "received")).toBe(3);
+  expect(megabytes(two, "sent")).toBe(0.5);
 });

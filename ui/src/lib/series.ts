@@ -10,6 +10,12 @@ export function line(label: string, moments: readonly Moment[], value: (moment: 
   return { label, points: moments.map((moment) => ({ x: moment.at * 1000, y: value(moment) ?? null })) };
 }
 
+/** One line that rises with each thing that is counted: what is rare is seen so, which would be a single peak in a rate. */
+export function rising(label: string, moments: readonly Moment[], count: (moment: Moment) => number | undefined): Line {
+  let sum = 0;
+  return line(label, moments, (moment) => (sum += count(moment) ?? 0));
+}
+
 /** One line for each machine and resource that any moment tells of, in the order of their names. */
 export function machineLines(moments: readonly Moment[], name: (host: string, resource: string, several: boolean) => string): Line[] {
   const found = new Map<string, Set<string>>();
@@ -24,6 +30,17 @@ export function machineLines(moments: readonly Moment[], name: (host: string, re
   return [...found].sort().flatMap(([host, resources]) =>
     [...resources].sort().map((resource) => line(name(host, resource, several), moments, (moment) => percent(moment.machines[host]?.[resource]))),
   );
+}
+
+/** How many megabytes a second all machines together received (or sent). */
+export function megabytes(moment: Moment, direction: "received" | "sent"): number {
+  return Object.values(moment.network).reduce((sum, rates) => sum + (rates[direction] ?? 0), 0) / 1e6;
+}
+
+/** What was spent in all moments, in dollars, as exactly as so small a sum needs. */
+export function spent(moments: readonly Moment[], locale: string): string {
+  const dollars = moments.reduce((sum, one) => sum + one.cost_usd, 0);
+  return new Intl.NumberFormat(locale, { style: "currency", currency: "USD", maximumFractionDigits: dollars < 1 ? 4 : 2 }).format(dollars);
 }
 
 /** One line for each level of the cache that found anything: the share, in percent, of what was looked for. */
@@ -49,7 +66,8 @@ export function total(moments: readonly Moment[], counts: (moment: Moment) => Re
   return moments.reduce((sum, moment) => sum + names.reduce((part, name) => part + (counts(moment)[name] ?? 0), 0), 0);
 }
 
-/** A number as short as people read it: 1234567 is “1.2M”. */
+/** A number as short as people read it: 1234567 is “1.2M”, and 0.00164 is not nothing. */
 export function short(value: number, locale: string): string {
-  return new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: value < 10 ? 2 : 1 }).format(value);
+  const digits = value < 1 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: value < 10 ? 2 : 1 };
+  return new Intl.NumberFormat(locale, { notation: "compact", ...digits }).format(value);
 }

@@ -4,7 +4,7 @@ import { hearing, isUnderWay, mayRetry, mediaState, restOf } from "./status";
 
 function media(job: Partial<Job> | null, more: Partial<Media> = {}): Media {
   const whole = job && { id: "j", kind: "transcription", media_id: "m", status: "running", progress: 0.5, step: "transcribe", error: null, created_at: "", started_at: null, finished_at: null, ...job };
-  return { id: "m", name: "n", kind: "video", mime: null, size: 1, duration: 9, status: "stored", created_at: "", mine: true, job: whole as Job | null, ...more };
+  return { id: "m", name: "n", kind: "video", mime: null, size: 1, sha256: "0", duration: 9, status: "stored", created_at: "", mine: true, job: whole as Job | null, ...more };
 }
 
 it("says what a running job does and how far it is", () => {
@@ -17,7 +17,7 @@ it("has a word for a step that it does not know", () => {
 
 it("gives the reason of a failure", () => {
   const failed = media({ status: "failed", error: { code: "x", message: "No sound." } });
-  expect(mediaState(failed)).toMatchObject({ tone: "failed", reason: "No sound.", progress: null });
+  expect(mediaState(failed)).toMatchObject({ tone: "failed", failure: { code: "x", message: "No sound." }, progress: null });
 });
 
 it("falls back to the recording's own status where there is no job", () => {
@@ -51,5 +51,5 @@ it("offers to try again only what may end better", () => {
 
 it("keeps a finished recording ready when a later attempt comes to nothing", () => {
   const failed = { ...media({ status: "failed", error: { code: "unsupported", message: "No German." } }), status: "ready" as const };
-  expect(mediaState(failed)).toEqual({ tone: "ready", label: "status.ready", progress: null, reason: "No German." });
+  expect(mediaState(failed)).toEqual({ tone: "ready", label: "status.ready", progress: null, failure: { code: "unsupported", message: "No German." } });
 });

@@ -1,4 +1,4 @@
-import type { Media } from "../api/types";
+import type { Failure, Media } from "../api/types";
 import type { MessageKey } from "../i18n/en";
 
 export interface MediaState {
@@ -6,11 +6,12 @@ export interface MediaState {
   label: MessageKey;
   /** 0 to 1 while work is under way, else null. */
   progress: number | null;
-  reason: string | null;
+  failure: Failure | null;
 }
 
 const STEPS: Record<string, MessageKey> = {
   queued: "step.queued",
+  fetch: "step.fetch",
   prepare: "step.audio",
   probe: "step.probe",
   audio: "step.audio",
@@ -26,17 +27,17 @@ const STEPS: Record<string, MessageKey> = {
 /** How a recording stands: its newest job decides, and where there is none its own status. */
 export function mediaState(media: Media): MediaState {
   const job = media.job;
-  const rest = { progress: null, reason: null };
+  const rest = { progress: null, failure: null };
   switch (job?.status) {
     case "queued":
-      return { tone: "waiting", label: "step.queued", progress: job.progress, reason: null };
+      return { tone: "waiting", label: "step.queued", progress: job.progress, failure: null };
     case "running":
-      return { tone: "working", label: STEPS[job.step ?? ""] ?? "status.processing", progress: job.progress, reason: null };
+      return { tone: "working", label: STEPS[job.step ?? ""] ?? "status.processing", progress: job.progress, failure: null };
     case "paused":
-      return { tone: "waiting", label: "status.paused", progress: job.progress, reason: null };
+      return { tone: "waiting", label: "status.paused", progress: job.progress, failure: null };
     case "failed":
-      if (media.status === "ready") return { tone: "ready", label: "status.ready", progress: null, reason: job.error?.message ?? null };
-      return { tone: "failed", label: "status.failed", progress: null, reason: job.error?.message ?? null };
+      if (media.status === "ready") return { tone: "ready", label: "status.ready", progress: null, failure: job.error };
+      return { tone: "failed", label: "status.failed", progress: null, failure: job.error };
     case "cancelled":
       if (media.status === "ready") return { tone: "ready", label: "status.ready", ...rest };
       return { tone: "idle", label: "status.cancelled", ...rest };
@@ -56,7 +57,8 @@ export function hearing(media: Media): "waiting" | "going on" | "over" {
 }
 
 /** What becomes of the part of a recording that has no text yet; null where there is none or nothing was begun. */
-export function restOf(media: Media): "growing" | "paused" | "cancelled" | "failed" | "cut_off" | null {
+export function restOf(media: Media): "growing" | "paused" | "cancelled" | "failed" | "cut_off" | "not_fetched" | null {
+  if (media.sha256 === null && !isUnderWay(media)) return "not_fetched";
   switch (media.job?.status) {
     case "queued":
     case "running":

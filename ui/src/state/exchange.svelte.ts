@@ -1,6 +1,7 @@
 import { answerEventsUrl, ask, cancelAnswer, getAnswer } from "../api/endpoints";
 import { listen } from "../api/events";
-import type { Answer, AnswerStatus, Citation, Coverage } from "../api/types";
+import type { Answer, AnswerStatus, Citation, Coverage, Failure } from "../api/types";
+import { i18n } from "../i18n/index.svelte";
 import { describe, notices } from "./notices.svelte";
 
 const RETRY_MS = 2000;
@@ -14,7 +15,7 @@ export class Exchange {
   coverage = $state.raw<Coverage | null>(null);
   provider = $state<string | null>(null);
   model = $state<string | null>(null);
-  reason = $state<string | null>(null);
+  #failure = $state.raw<Failure | string | null>(null);
   #stop: (() => void) | null = null;
   #left = false;
 
@@ -22,6 +23,11 @@ export class Exchange {
     readonly key: number,
     readonly question: string,
   ) {}
+
+  /** Why there is no answer, in the language that the page speaks now. */
+  get reason(): string | null {
+    return this.#failure === null || typeof this.#failure === "string" ? this.#failure : i18n.failure(this.#failure);
+  }
 
   /** Send the question; returns the answer as it begins. */
   async start(media: string[] | null, conversation: string | null): Promise<Answer> {
@@ -53,7 +59,7 @@ export class Exchange {
   fail(reason: string): void {
     this.#stop?.();
     this.status = "failed";
-    this.reason = reason;
+    this.#failure = reason;
   }
 
   /** Nobody looks at it any more: the answer goes on, its stream is given back. */
@@ -88,7 +94,7 @@ export class Exchange {
     this.coverage = answer.coverage;
     this.provider = answer.provider;
     this.model = answer.model;
-    this.reason = answer.error?.message ?? null;
+    this.#failure = answer.error;
   }
 
   /** The stream was refused: the stored answer tells whether there is still something to wait for. */

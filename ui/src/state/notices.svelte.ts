@@ -55,7 +55,7 @@ export function describe(failure: unknown): string {
     const known = reasonOf(failure.code);
     if (known !== null) return t(known);
     if (failure.status === 429 && failure.retryAfter !== null) return t("reason.rate_limited", { when: i18n.wait(failure.retryAfter) });
-    return failure.detail || failure.title || t("error.http", { status: failure.status });
+    return i18n.failure({ code: failure.code, message: failure.detail || failure.title || t("error.http", { status: failure.status }) });
   }
   return t("error.unexpected", { reason: failure instanceof Error ? failure.message : String(failure) });
 }

@@ -1,5 +1,5 @@
-import { acknowledgeAlert, getAlerts, getResources, getSettings, getSummary, putSetting, resetSetting, silenceAlert, testAlerts } from "../api/endpoints";
-import type { Alert, AlertEvent, Moment, Notification, Resources, Setting } from "../api/types";
+import { acknowledgeAlert, getAlerts, getResources, getSettings, getSummary, getWorkers, putSetting, resetSetting, silenceAlert, testAlerts } from "../api/endpoints";
+import type { Alert, AlertEvent, Moment, Notification, Refused, Resources, Setting, Worker } from "../api/types";
 import { feed } from "./feed.svelte";
 import { notices } from "./notices.svelte";
 
@@ -11,8 +11,10 @@ export class Ops {
   minutes = $state(60);
   moments = $state.raw<Moment[]>([]);
   resources = $state.raw<Resources | null>(null);
+  workers = $state.raw<Worker[]>([]);
   settings = $state.raw<Setting[]>([]);
   waiting = $state.raw<string[]>([]);
+  refused = $state.raw<Refused[]>([]);
   alerts = $state.raw<Alert[]>([]);
   destinations = $state.raw<string[]>([]);
   alertHistory = $state.raw<AlertEvent[]>([]);
@@ -22,6 +24,7 @@ export class Ops {
     const timers = [
       setInterval(() => void this.#whileVisible(() => this.loadSummary()), SUMMARY_MS),
       setInterval(() => void this.#whileVisible(() => this.#loadResources()), RESOURCES_MS),
+      setInterval(() => void this.#whileVisible(() => this.#loadWorkers()), RESOURCES_MS),
       setInterval(() => void this.#whileVisible(() => this.#loadAlerts()), SUMMARY_MS),
     ];
     const leave = feed.subscribe({ onOpen: () => void this.#loadAll() });
@@ -67,11 +70,15 @@ export class Ops {
   }
 
   async #loadAll(): Promise<void> {
-    await Promise.all([this.loadSummary(), this.#loadResources(), this.#loadSettings(), this.#loadAlerts()]);
+    await Promise.all([this.loadSummary(), this.#loadResources(), this.#loadWorkers(), this.#loadSettings(), this.#loadAlerts()]);
   }
 
   async #loadResources(): Promise<void> {
     await this.#quietly(async () => (this.resources = await getResources()));
+  }
+
+  async #loadWorkers(): Promise<void> {
+    await this.#quietly(async () => (this.workers = (await getWorkers()).items));
   }
 
   async #loadAlerts(): Promise<void> {
@@ -85,9 +92,10 @@ export class Ops {
 
   async #loadSettings(): Promise<void> {
     await notices.attempt(async () => {
-      const { items, waiting } = await getSettings();
+      const { items, waiting, refused } = await getSettings();
       this.settings = items;
       this.waiting = waiting;
+      this.refused = refused;
     });
   }
 

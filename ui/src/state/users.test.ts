@@ -82,12 +82,12 @@ it("reads the book from the newest entry on, and begins anew for another text", 
   await vi.runAllTimersAsync();
   await audit.older();
   await audit.older(); // there are none
-  expect(audit.entries.map((one) => one.id)).toEqual([9, 8, 7]);
+  expect(audit.items.map((one) => one.id)).toEqual([9, 8, 7]);
   audit.text = " media ";
   audit.find();
   audit.find();
   await vi.runAllTimersAsync();
-  expect([audit.entries.map((one) => one.id), audit.before, asked.length]).toEqual([[4], null, 3]);
+  expect([audit.items.map((one) => one.id), audit.before, asked.length]).toEqual([[4], null, 3]);
 });
 
 it("shows the whole address of a new link until it is revoked", async () => {

@@ -38,7 +38,8 @@ from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from videochat.answers.prompts import load_prompt
-from videochat.answers.provider import Piece, Request, Source, Usage
+from videochat.answers.provider import Piece, Request, Source
+from videochat.answers.providers.prices import Prices
 from videochat.errors import ConfigurationError, ProviderDeniedError, ProviderError, ProviderUnavailableError
 from videochat.sections import AiSettings
 
@@ -57,13 +58,14 @@ class PydanticAI:
 
     name = "pydantic-ai"
 
-    def __init__(self, client: AsyncOpenAI, model: str, max_retries: int) -> None:
+    def __init__(self, client: AsyncOpenAI, prices: Prices, max_retries: int) -> None:
         # A stream that just ends is a cut-off reply and must not pass for a short answer.
         profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
         self._client = client
-        self._chat = OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile)
+        self._chat = OpenAIChatModel(prices.model, provider=OpenAIProvider(openai_client=client), profile=profile)
+        self._prices = prices
         self._max_retries = max_retries
-        self.model: str | None = model
+        self.model: str | None = prices.model
 
     @classmethod
     def from_settings(cls, ai: AiSettings) -> Self:
@@ -72,13 +74,14 @@ class PydanticAI:
             raise ConfigurationError(
                 "AI__PROVIDER=pydantic-ai needs AI__API_KEY, or AI__BASE_URL of a service without keys."
             )
+        prices = Prices.from_settings(ai)
         client = AsyncOpenAI(
             api_key=ai.api_key.get_secret_value() if ai.api_key else "none",
             base_url=ai.base_url,
             timeout=Timeout(ai.timeout, connect=min(CONNECT_SECONDS, ai.timeout)),
             max_retries=0,  # retried here, where it is known whether text has been seen
         )
-        return cls(client, ai.model, ai.max_retries)
+        return cls(client, prices, ai.max_retries)
 
     async def answer(self, request: Request) -> AsyncGenerator[Piece, None]:
         messages = _messages(request)
@@ -110,14 +113,14 @@ class PydanticAI:
                         text_seen = text_seen or bool(text.strip())
                         yield text
             finish, usage = stream.finish_reason, stream.usage
+        if usage.input_tokens or usage.output_tokens:  # a reply that is no good has its price too
+            yield self._prices.usage(usage.input_tokens, usage.output_tokens)
         if finish == "length":
             raise ProviderError(CUT_OFF)
         if finish == "content_filter":
             raise ProviderError("The language model's provider refused to answer this.")
         if not text_seen:
             raise ProviderError("The language model gave an empty answer; ask again or choose another model.")
-        if usage.input_tokens or usage.output_tokens:
-            yield Usage(usage.input_tokens, usage.output_tokens)
 
     async def close(self) -> None:
         await self._client.close()

@@ -18,6 +18,7 @@ import structlog
 
 from videochat import __version__
 from videochat.errors import VideoChatError
+from videochat.ops.keeping import keep
 from videochat.ops.metrics import Metrics
 from videochat.ops.tasks import cancelled
 from videochat.store.cache.level import Entry, Level, cache_of
@@ -89,6 +90,10 @@ class Cache:
         self._memory.sweep()
         await self._stamps.of(())
 
+    async def ping(self) -> bool | None:
+        """Say whether the level that is shared can be reached; None where there is none."""
+        return None if self._shared is None else await self._shared.ping()
+
     async def close(self) -> None:
         """Stop everything and return when nothing of this uses the database any more."""
         sweeping = [] if self._sweeping is None else [self._sweeping]
@@ -152,7 +157,7 @@ class Cache:
 
     def _keep_sweeping(self) -> None:
         if self._sweeping is None:
-            self._sweeping = asyncio.create_task(self._sweep_for_ever(), name="cache-sweep")
+            self._sweeping = keep("cache-sweep", self._sweep_for_ever)
 
     async def _sweep_for_ever(self) -> None:
         while True:

@@ -36,6 +36,10 @@ class Level(Protocol):
         """Forget every entry with one of these tags."""
         ...
 
+    async def ping(self) -> bool:
+        """Say whether it can be reached."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -75,6 +75,9 @@ class MemoryLevel:
             self._remove(key, "expired")
         return len(over)
 
+    async def ping(self) -> bool:
+        return True
+
     async def close(self) -> None:
         self.drop_all()
 

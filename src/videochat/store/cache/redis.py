@@ -82,6 +82,10 @@ class RedisLevel:
         if places:
             await self._ask(lambda: self._redis.unlink(*places, *sets))
 
+    async def ping(self) -> bool:
+        await self._ask(self._redis.ping)
+        return not self._away  # one answer that is late says nothing
+
     async def close(self) -> None:
         await self._redis.aclose()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from videochat.answers.breaker import FAILURES, OPEN_SECONDS, Breaker
 from videochat.errors import ProviderDeniedError, ProviderUnavailableError
+from videochat.ops.breaker import FAILURES, OPEN_SECONDS, Breaker
 
 
 class Clock:
