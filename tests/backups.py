@@ -26,6 +26,7 @@ from videochat.media.sharing import Sharing
 from videochat.ops.actor import LOCAL
 from videochat.ops.resources import Space
 from videochat.ops.telemetry import Telemetry
+from videochat.passages import vector_repository
 from videochat.passages.service import PassageService
 from videochat.sections import AiSettings, AuthSettings
 from videochat.store import artefacts, overrides
@@ -124,11 +125,19 @@ async def fill(library: Library) -> None:
     async with library.database.write() as session:
         await overrides.put(session, "log.level", '"DEBUG"', "local")
     await add_people(library)
+    await add_vectors(library)
     job = await add_job(library.database, "busy")
     await put_blob(library, content_key("med_busylocal".ljust(64, "0")), b"busy")
     await add_windows(library.database, job, 0, 1)
     assert await take(library.database, "decode")
     assert await take(library.database, "window")
+
+
+async def add_vectors(library: Library) -> None:
+    """Give each passage a vector, of bytes that no text holds."""
+    async with library.database.write() as session:
+        bare = await vector_repository.bare(session, "m", 10)
+        await vector_repository.store(session, "m", bare, {one.digest: bytes(range(256)) for one in bare})
 
 
 async def add_people(library: Library) -> None:

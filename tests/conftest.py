@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -31,8 +33,8 @@ def skip_unless_ci(reason: str) -> None:
 
 
 @contextmanager
-def new_postgres() -> Iterator[str]:
-    """Give the URL of a new, empty PostgreSQL database that is dropped afterwards."""
+def new_postgres(template: str = "template1") -> Iterator[str]:
+    """Give the URL of a new PostgreSQL database, a copy of the template, that is dropped afterwards."""
     name = f"videochat_test_{uuid.uuid4().hex[:12]}"
     try:
         admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
@@ -40,7 +42,7 @@ def new_postgres() -> Iterator[str]:
         skip_unless_ci("no PostgreSQL at TEST_POSTGRES_URL (default 127.0.0.1:5432)")
         raise
     with admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -53,17 +55,43 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of an empty database, once for each kind."""
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database without tables, once for each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'videochat.db'}"
     return str(request.getfixturevalue("postgres_url"))
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite file with all tables, to be copied: migrating takes longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "videochat.db"
+    asyncio.run(migrate(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres() -> Iterator[str]:
+    """Give the name of a PostgreSQL database with all tables, to be copied."""
+    with new_postgres() as url:
+        asyncio.run(migrate(url))
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of a migrated, empty database, once for each kind."""
+    if request.param == "sqlite":
+        copied = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "videochat.db")
+        yield f"sqlite:///{copied}"
+    else:
+        with new_postgres(request.getfixturevalue("migrated_postgres")) as url:
+            yield url
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Give a migrated, empty database, once for each kind."""
-    await migrate(database_url)
     opened = open_database(database_url)
     yield opened
     await opened.close()

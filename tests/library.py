@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import update
+
 from videochat.passages.service import PassageService
 from videochat.store.session import Database
 from videochat.store.tables import MediaRow, SegmentRow, TranscriptRow
@@ -32,6 +34,12 @@ async def add_media(database: Database, media_id: str, *, owner: str = "local", 
         )  # fmt: skip
 
 
+async def come_here(database: Database, media_id: str) -> None:
+    """Let a medium that is expected have come."""
+    async with database.write() as session:
+        await session.execute(update(MediaRow).where(MediaRow.id == media_id).values(status="ready"))
+
+
 async def add_transcript(
     database: Database,
     media_id: str,
@@ -40,6 +48,7 @@ async def add_transcript(
     transcript_id: str | None = None,
     status: str = "complete",
     age: int = 0,
+    passages: PassageService | None = None,
 ) -> str:
     """Store a transcript of one window with its passages and return its id; a larger age makes it older."""
     transcript_id = transcript_id or f"tr_{media_id}"
@@ -60,7 +69,7 @@ async def add_transcript(
                 )
             )  # fmt: skip
         await session.flush()
-        await PassageService(database).add(
+        await (passages or PassageService(database)).add(
             session, media_id=media_id, transcript_id=transcript_id, window=0, segments=segments
         )
     return transcript_id

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from beside import beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +117,10 @@ async def stub_provider(*replies: Reply) -> AsyncIterator[StubProvider]:
     finally:
         server.close()
         await server.wait_closed()
+
+
+@contextmanager
+def stub_model(*replies: Reply) -> Iterator[dict[str, str]]:
+    """Serve the replies in a thread, for a service in another process, and give the settings of that language model."""
+    with beside(stub_provider(*replies)) as stub:
+        yield {"AI__BASE_URL": stub.base_url, "AI__API_KEY": "none", "AI__MODEL": "stub"}

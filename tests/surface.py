@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from videochat.cli.main import cli
 from videochat.settings import Settings
 from videochat.web import routes
+from videochat.web.mcp.route import router as assistants
 
 
 def _settings(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -44,6 +45,8 @@ COMMANDS = dict(_commands(typer.main.get_command(cli), "videochat"))
 """By their whole names, such as `videochat config show`."""
 ROUTES = {f"{method} {route.path}": route for route in _routes() for method in route.methods}
 """By method and path, such as `GET /api/media`."""
+PATHS = {route.path for route in (*ROUTES.values(), *assistants.routes)}
+"""All that is served, also what speaks a protocol of its own, which OpenAPI cannot describe."""
 
 
 def understood(words: list[str]) -> typer.Context:

@@ -63,7 +63,13 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel("Time of the provider", "s", _quantiles("videochat_provider_request_seconds")),
         Panel("Tokens", "short", ((_rate("videochat_provider_tokens_total", "kind"), "{{kind}}"),)),
+        Panel("Dollars an hour", "currencyUSD", ((f"sum by (provider) (rate(videochat_provider_cost_usd_total{SPAN})) * 3600", "{{provider}}"),)),
         Panel("Notifications", "short", ((_rate("videochat_notifications_total", "kind, outcome"), "{{kind}} {{outcome}}"),)),
+    ),
+    "Search by meaning": (
+        Panel("Queries", "reqps", ((_rate("videochat_meaning_searches_total", "outcome"), "{{outcome}}"),)),
+        Panel("Time of the embedder", "s", _quantiles("videochat_meaning_seconds")),
+        Panel("Passages a second", "short", ((_rate("videochat_embedded_passages_total", "how"), "{{how}}"),)),
     ),
     "Cache": (
         Panel(
@@ -92,6 +98,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     ),
     "Machines and processes": (
         Panel("Machines", "percentunit", (("videochat_machine", "{{host}} {{resource}}"),)),
+        Panel("Network", "Bps", (("videochat_network_bytes_per_second", "{{host}} {{direction}}"),)),
         Panel("Space that may be written", "bytes", (("videochat_disk_free_bytes", "{{host}}"),)),
         Panel("Memory", "bytes", (("videochat_process_memory_bytes", "{{process}}"),)),
         Panel("Processors in use", "short", ((f"rate(videochat_process_cpu_used_seconds_total{SPAN})", "{{process}}"),)),
@@ -101,6 +108,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "short",
             (("videochat_database_connections", "{{state}}"), ("videochat_database_connections_limit", "limit")),
         ),
+        Panel("Waiting for the database", "s", _quantiles("videochat_database_wait_seconds")),
     ),
 }  # fmt: skip
 

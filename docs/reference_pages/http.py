@@ -22,8 +22,9 @@ page is generated: `make docs`.
 ERRORS = """## Errors
 
 Every error is `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) in the shape of
-[ProblemOut](#problemout), and where trying again may help there is a `Retry-After`. `code` is one of these or a finer
-one, such as `media_no_audio`; a job or an answer that failed has the same codes in its `error`.
+[ProblemOut](#problemout) – under `/v1` it is JSON in the shape of [OpenAIErrorOut](#openaierrorout) – and where trying again
+may help there is a `Retry-After`. `code` is one of these or a finer one, such as `media_no_audio`; a job or an answer that
+failed has the same codes in its `error`.
 """
 LIST = "ListOut_"  # how FastAPI names the schemas of lists, which the page explains once for all
 
@@ -38,7 +39,7 @@ def _groups(document: openapi.Document) -> Iterator[str]:
     for name, operation in openapi.operations(document).items():
         groups[operation["tags"][0]].append(_operation(name, operation, document))
     for tag, sections in groups.items():
-        yield f"## {tag.capitalize()}\n"
+        yield f"## {tag[0].upper()}{tag[1:]}\n"
         yield from sections
 
 
@@ -66,9 +67,11 @@ def _successes(operation: Schema) -> list[tuple[str, Schema]]:
 def _content(message: Schema, document: openapi.Document) -> str:
     """Say what a body holds; nothing where there is none or only bytes."""
     content = message.get("content", {})
-    if "text/event-stream" in content:
-        return "a stream of events"
-    return " or ".join(_body(part["schema"], document) for part in content.values())
+    bodies = [
+        "a stream of events" if media_type == "text/event-stream" else _body(part["schema"], document)
+        for media_type, part in content.items()
+    ]
+    return " or ".join(dict.fromkeys(bodies))
 
 
 def _body(schema: Schema, document: openapi.Document) -> str:

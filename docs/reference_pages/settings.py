@@ -19,7 +19,8 @@ to begin with.
 What is marked with ↻ can change while the service runs: in its file, which is looked at every second (or at once on
 SIGHUP), or with `PUT /api/ops/settings/NAME`, which wins over all of them until it is reset with `DELETE`. Every process of a
 cluster has the change within two seconds. What is invalid is refused as a whole, logged, and counted in
-`videochat_settings_reloads_total`. Everything else needs a restart; `GET /api/ops/settings` says what waits for one.
+`videochat_settings_reloads_total`; in staging and production so is what a process would not start with. Everything else needs
+a restart. `GET /api/ops/settings` and the dashboard say what was refused and what waits for a restart.
 
 This page is generated: `make docs`.
 

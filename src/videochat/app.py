@@ -17,17 +17,23 @@ from videochat.access.service import AccessService
 from videochat.answers.provider import load_provider
 from videochat.answers.service import AnswerService
 from videochat.jobs.chores import Chores, housekeeping
+from videochat.jobs.embedding import Embedding
 from videochat.jobs.engine import Engine
+from videochat.jobs.expiry import Expiry
+from videochat.jobs.fetching import Fetching
 from videochat.jobs.pipeline import PIPELINE
 from videochat.jobs.service import JobService
 from videochat.jobs.steps import RecordingSteps
 from videochat.jobs.takeout import Takeout
 from videochat.jobs.task import Queue
 from videochat.jobs.worker import Worker
+from videochat.media.fetch import load_sources
 from videochat.media.media import Limits
 from videochat.media.service import MediaService
 from videochat.media.sharing import Sharing
 from videochat.ops import logging
+from videochat.ops.allowance import Allowance
+from videochat.ops.gpu import gpu_is_usable
 from videochat.ops.live import LiveSettings
 from videochat.ops.logfile import Bounds
 from videochat.ops.metrics import Metrics
@@ -36,6 +42,8 @@ from videochat.ops.resources import Resources, Space, suitable_concurrency
 from videochat.ops.sealing import Sealer
 from videochat.ops.telemetry import Telemetry
 from videochat.ops.tracing import Tracer, load_tracer
+from videochat.passages.embedder import load_embedder
+from videochat.passages.meaning import Meaning
 from videochat.passages.service import PassageService
 from videochat.plugins import chosen
 from videochat.settings import Settings
@@ -98,7 +106,7 @@ class App:
 
     def takeout(self) -> Takeout:
         """Build what gives people all that is theirs."""
-        return Takeout(self.access, self.media, self.transcripts, self.answers, self.blobs)
+        return Takeout(self.access, self.quotas, self.media, self.transcripts, self.answers, self.blobs)
 
     def worker(self) -> Worker:
         """Build this process's worker; there can be one at a time."""
@@ -106,18 +114,39 @@ class App:
         resources = Resources(self.space, jobs.memory_reserve_bytes)
         steps = RecordingSteps(
             self.database, self.blobs, resources, self.feed, self.media, self.transcripts, self.passages, self.chooser,
-            self.metrics, self.tracer, self.host.limit,
+            self.metrics, self.tracer, self.host.limit, self._fetching(),
         )  # fmt: skip
-        room: dict[Queue, int] = {"decode": jobs.decode_concurrency, "transcribe": self.host.limit}
+        room: dict[Queue, int] = {
+            "fetch": self.settings.download.max_concurrent_downloads,
+            "decode": jobs.decode_concurrency,
+            "transcribe": self.host.limit,
+        }
         engine = Engine(
             self.database, lambda task, leave: PIPELINE[task.kind](steps, task, leave), steps.fail,
             {queue: room[queue] for queue in jobs.queues}, partial(self.feed.news, TASKS),
             poll_seconds=jobs.poll_seconds, limit_seconds=jobs.step_seconds,
         )  # fmt: skip
         bounds = Bounds.of(self.settings)
-        due = housekeeping(self.database, self.media, self.jobs, self.audit, self.settings.retention, bounds)
+        due = housekeeping(
+            self.database, self.media, self.jobs, self.audit, self.expiry(), self.settings.retention, bounds
+        )  # fmt: skip
         chores = Chores(self.database, due)
-        return Worker(self.database, engine, chores, jobs)
+        return Worker(self.database, engine, chores, jobs, self._embedding())
+
+    def expiry(self) -> Expiry:
+        """Build what removes that which nothing refers to any more."""
+        return Expiry(self.database, self.blobs, self.media, self.transcripts, self.chooser)
+
+    def _embedding(self) -> Embedding | None:
+        """Build what gives passages their vectors, where they are to have any."""
+        if (meaning := self.passages.meaning) is None:
+            return None
+        module = import_module("videochat.passages.backfill")
+        return Embedding(self.database, module.Backfill(self.database, lambda: meaning.embedder, self.metrics))
+
+    def _fetching(self) -> Fetching:
+        sources = load_sources(lambda: self.settings.download)
+        return Fetching(self.database, self.blobs, self.media, sources, self.quotas, _workplace(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +182,8 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         stack.push_async_callback(database.close)
         app = _build(settings, database, read or (lambda: settings))
         for part in (
-            app.tracer, app.messenger, app.feed, app.cache, app.identities, app.media, app.host, app.answers, app.keeper,
-            app.reporter,
+            app.tracer, app.messenger, app.feed, app.cache, app.identities, app.media, app.host, app.passages,
+            app.answers, app.keeper, app.reporter,
         ):  # fmt: skip
             stack.push_async_callback(part.close)
         yield app
@@ -169,12 +198,12 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
     workplace = _workplace(settings)
     space = workplace.space
     blobs = open_blobs(settings.storage_url, workplace)
-    passages = PassageService(database)
+    passages = PassageService(database, _meaning(settings, database, metrics))
     children = logging.for_children(settings)
     identities = Identities(database, feed, settings.auth.session_days)
     quotas = Quotas(database, lambda: None if live.current.auth.mode == "none" else live.current.limits)
     host = EngineHost(
-        settings.jobs.concurrency or suitable_concurrency(), settings.stt.idle_seconds, children,
+        _concurrency(settings), settings.stt.idle_seconds, children,
         lambda spec, seconds: metrics.engine_load_seconds.labels(spec.engine).observe(seconds),
     )  # fmt: skip
     provider = load_provider(settings.provider, settings.ai)
@@ -203,13 +232,18 @@ def _build(settings: Settings, database: Database, read: Read) -> App:
         exporters=load_exporters(),
         passages=passages,
         answers=AnswerService(database, passages, provider, feed, settings.ai, Telemetry(metrics, tracer), quotas),
-        jobs=JobService(database, feed, quotas),
+        jobs=JobService(database, feed, quotas, metrics),
         chooser=_chooser(settings, children),
         host=host,
     )
     live.watch(partial(_take_up, app))
     _watch_uses(app)
     return app
+
+
+def _concurrency(settings: Settings) -> int:
+    gpu = settings.stt.device != "cpu" and gpu_is_usable()
+    return settings.jobs.concurrency or suitable_concurrency(Allowance(), settings.jobs.memory_reserve_bytes, gpu=gpu)
 
 
 def _chooser(settings: Settings, children: dict[str, str]) -> EngineChooser:
@@ -224,6 +258,7 @@ def _watch_uses(app: App) -> None:
     metrics.database_connections.labels("used").set_function(lambda: connections().used)
     metrics.database_connections.labels("idle").set_function(lambda: connections().idle)
     metrics.database_limit.set_function(lambda: connections().limit)
+    app.database.waited = lambda use, seconds: metrics.database_wait.labels(use).observe(seconds)
 
 
 def _workplace(settings: Settings) -> Workplace:
@@ -233,7 +268,10 @@ def _workplace(settings: Settings) -> Workplace:
 def _take_up(app: App, before: Settings, now: Settings) -> None:
     """Let the services have the settings that changed while they run; the others ask for them each time."""
     if now.ai != before.ai:  # first, because it may be refused
-        app.answers.use(load_provider(now.provider, now.ai), now.ai)
+        provider = load_provider(now.provider, now.ai)
+        if app.passages.meaning is not None and now.embedder is not None:
+            app.passages.meaning.use(load_embedder(now.embedder, now.ai))
+        app.answers.use(provider, now.ai)
     app.media.limit(Limits.of(now))
     logging.take_up(now)
 
@@ -251,6 +289,16 @@ def _open_redis(url: str, metrics: Metrics, longest: float) -> Level:
     # Its library takes a third of a second to load, which who has no Redis need not wait for.
     level: Level = import_module("videochat.store.cache.redis").RedisLevel(url, metrics, longest)
     return level
+
+
+def _meaning(settings: Settings, database: Database, metrics: Metrics) -> Meaning | None:
+    if settings.embedder is None:
+        return None
+    embedder = load_embedder(settings.embedder, settings.ai)
+    # What counts with vectors takes a while to load, which who searches by words alone need not wait for.
+    module = import_module("videochat.passages.nearest")
+    meaning: Meaning = module.Nearest(database, embedder, metrics, settings.ai.embedding_max_bytes)
+    return meaning
 
 
 def open_blobs(url: str, workplace: Workplace) -> Blobs:

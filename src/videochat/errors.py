@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -77,6 +78,18 @@ class QuotaError(TooManyError):
     retryable = False
 
 
+class StorageQuotaError(TooLargeError):
+    """There is no room for this in the storage of this account, and waiting makes none."""
+
+    code = "quota_storage_bytes"
+
+
+class LeftError(VideoChatError):
+    """Whoever asked has gone before there was an answer."""
+
+    code = "client_left"
+
+
 class BusyError(VideoChatError):
     """The service has no room for this now; try again later."""
 
@@ -135,10 +148,29 @@ class ConfigurationError(VideoChatError):
     code = "configuration"
 
 
+class NotInstalledError(ConfigurationError):
+    """This takes packages that are not installed here."""
+
+    code = "not_installed"
+
+
 class MediaError(VideoChatError):
     """The file cannot be read as audio or video."""
 
     code = "media_unreadable"
+
+
+class SourceError(VideoChatError):
+    """The link does not lead to a recording that can be fetched."""
+
+    code = "source_failed"
+
+
+class SourceUnavailableError(SourceError):
+    """The site behind the link does not answer now; it can be tried again later."""
+
+    code = "source_unavailable"
+    retryable = True
 
 
 class TranscriptionError(VideoChatError):
@@ -179,11 +211,35 @@ class ProviderUnavailableError(ProviderError):
     retryable = True
 
 
+class EmbedderError(VideoChatError):
+    """The embedder could not turn the text into a vector."""
+
+    code = "embedder_failed"
+
+
+class EmbedderUnavailableError(EmbedderError):
+    """The embedder cannot be reached or is overloaded."""
+
+    code = "embedder_unavailable"
+    retryable = True
+
+
 class NotificationError(VideoChatError):
     """The notification was not taken."""
 
     code = "notification_failed"
     retryable = True
+
+
+def stored(error: Mapping[str, str], otherwise: type[VideoChatError]) -> VideoChatError:
+    """Return what a job or an answer failed with, of which its code and message were stored.
+
+    A finer code than those of the classes here is one of `otherwise`, but for those of media, which all begin with it.
+    """
+    code = error["code"]
+    known = (kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, VideoChatError))
+    kind = next((kind for kind in known if kind.code == code), MediaError if code.startswith("media_") else otherwise)
+    return kind(error["message"], code=code)
 
 
 def from_os_error(error: OSError, doing: str) -> StorageError:

@@ -39,6 +39,11 @@ async def test_what_is_put_is_found(level: Level, value: bytes) -> None:
     assert await level.get("search:1") == put
 
 
+async def test_a_level_that_works_can_be_reached(level: Level) -> None:
+    """Whoever asks how the service is hears so."""
+    assert await level.ping()
+
+
 async def test_what_was_never_put_is_not_found(level: Level) -> None:
     """Another key is another value."""
     await level.put("search:1", entry(b"x"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -15,7 +16,7 @@ from library import spoken
 from stub_provider import Reply, StubProvider, stub_provider
 from videochat.answers.chat import respond
 from videochat.answers.citations import Citation
-from videochat.answers.provider import GROUP, Provider, Request, Source, Turn, Usage, load_provider
+from videochat.answers.provider import GROUP, Piece, Provider, Request, Source, Turn, Usage, load_provider
 from videochat.answers.providers.pydantic_ai import PydanticAI
 from videochat.errors import ConfigurationError, ProviderDeniedError, ProviderError, ProviderUnavailableError
 from videochat.plugins import strangers
@@ -126,6 +127,19 @@ async def test_a_fault_is_never_an_answer(reply: Reply, kind: type[ProviderError
     error, _ = await failure(reply)
     assert type(error) is kind
     assert "secret" not in error.message
+
+
+@pytest.mark.parametrize("reply", [Reply(CITED), Reply(("Half an ans",), finish="length")])
+async def test_what_a_reply_cost_is_known_even_if_it_is_no_good(reply: Reply) -> None:
+    """11 tokens in and 7 out at the prices of the settings, before anything is said about the reply."""
+    async with stub_provider(reply) as stub:
+        provider = PydanticAI.from_settings(settings(stub, max_retries=0, input_price=1e6, output_price=2e6))
+        last: Piece = ""
+        with contextlib.suppress(ProviderError):
+            async for piece in provider.answer(REQUEST):
+                last = piece
+        await provider.close()
+    assert last == Usage(11, 7, cost_usd=25.0)
 
 
 async def test_a_silent_service_is_given_up() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ import pytest
 from e2e.conftest import VIDEOCHAT, environment
 from media_files import cut_off
 from recordings import lecture_wav
+from stub_embedder import stub_embedder, stub_meaning
 from stub_provider import Reply, stub_provider
+from videochat.app import open_app
+from videochat.ops.actor import Actor
+from videochat.settings import Settings
+from website import Page, website
 
 
 def videochat(data: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -128,13 +134,13 @@ def test_ask_answers_with_a_time_and_as_json(tmp_path: Path) -> None:
             "The folder /nope holds no faster",
         ),
         (["transcribe", "concat.mp4"], "[media_unreadable]"),
-        (["transcribe", "https://example.invalid/talk"], "[unsupported]"),
+        (["transcribe", "ftp://example.invalid/talk"], "This is no link"),
         (["transcribe", "text.mp4", "-f", "docx"], "There is no format 'docx'"),
         (["transcribe", "talk.wav", "--language", "zh"], "STT__MODEL"),
         (["transcribe", "talk.wav", "--engine", "nonsense"], "there is no engine 'nonsense'"),
         (["ask", "med_unknown", "what?"], "[not_found]"),
         (["ask", "missing.mp4", "what?"], "There is no file or recording missing.mp4; `videochat list` shows"),
-        (["ask", "https://example.invalid/talk", "what?"], "[unsupported]"),
+        (["ask", "ftp://example.invalid/talk", "what?"], "[invalid]"),
         (["ask", "talk.wav", " "], "[invalid]"),
         (["ask", "talk.wav", "what? " * 1000], "[too_large]"),
         (["export", "med_unknown"], "[not_found]"),
@@ -203,6 +209,25 @@ def test_an_engine_that_does_not_exist_is_a_problem(tmp_path: Path) -> None:
     assert (basic.returncode, bool(re.search(r"^hint +speech +pocketsphinx", basic.stdout, re.MULTILINE))) == (0, True)
 
 
+def test_doctor_knows_what_fetches_links_and_whether_the_embedder_answers(tmp_path: Path) -> None:
+    """One line each, with the age and with the model; where no embedder is chosen there is no line for it."""
+    with stub_meaning() as settings:
+        good = videochat(tmp_path / "data", "doctor", **settings).stdout
+    assert re.search(r"^(ok|hint) +links +yt-dlp [\d.]+, \d+ days? old", good, re.MULTILINE)
+    assert re.search(r"^ok +meaning +openai \(stub\), answers$", good, re.MULTILINE)
+    assert " meaning " not in videochat(tmp_path / "data", "doctor").stdout
+
+
+async def test_an_embedder_that_refuses_the_key_is_a_problem(tmp_path: Path) -> None:
+    """Doctor does not pass and names the setting to change, without the service's own words."""
+    async with stub_embedder(401) as stub:
+        settings = {"AI__EMBEDDING_MODEL": "stub", "AI__EMBEDDING_BASE_URL": stub.base_url}
+        done = await asyncio.to_thread(videochat, tmp_path / "data", "doctor", **settings)
+    assert done.returncode == 1
+    assert re.search(r"^problem +meaning +openai \(stub\)\. .*AI__EMBEDDING_API_KEY\.$", done.stdout, re.MULTILINE)
+    assert "secret-key" not in done.stdout + done.stderr
+
+
 def test_a_provider_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     """The answer is an error with a code, never an empty success."""
     done = _asked(tmp_path, "http://127.0.0.1:9/v1")
@@ -226,6 +251,40 @@ def _asked(tmp_path: Path, base_url: str) -> subprocess.CompletedProcess[str]:
         tmp_path / "data", "ask", str(recording), "Which colors?",
         AI__API_KEY="wrong-key", AI__BASE_URL=base_url, AI__MAX_RETRIES="0",
     )  # fmt: skip
+
+
+def test_a_link_is_transcribed_like_a_file(tmp_path: Path) -> None:
+    """The words of what it leads to are printed, again when it is exported; without a word of permission it leads nowhere inside, and that is said."""
+    recording = lecture_wav(tmp_path / "talk.wav", seconds=4)
+    with website(talk__wav=Page(recording.read_bytes(), "audio/x-wav")) as there:
+        inside = videochat(tmp_path / "data", "transcribe", there.url("/talk.wav"))
+        assert (inside.returncode, inside.stdout, there.asked) == (1, "", [])
+        assert "DOWNLOAD__ALLOW_PRIVATE. [source_private]" in inside.stderr
+        done = videochat(tmp_path / "data", "transcribe", there.url("/talk.wav"), DOWNLOAD__ALLOW_PRIVATE="true")
+        assert done.returncode == 0, done.stderr
+        asked = len(there.asked)
+        exported = videochat(tmp_path / "data", "export", there.url("/talk.wav"))
+        assert (exported.stdout, len(there.asked)) == (done.stdout, asked)
+    file = videochat(tmp_path / "other", "transcribe", str(recording))
+    assert done.stdout == file.stdout != ""
+
+
+async def test_an_account_is_exported_into_a_file_that_was_not_there(tmp_path: Path) -> None:
+    """`users export` writes the recordings of that account byte for byte; a file that is there already stays as it is."""
+    recording, out = lecture_wav(tmp_path / "talk.wav", seconds=2), tmp_path / "anna.zip"
+    async with open_app(Settings(data_dir=tmp_path / "data")) as app:
+        await app.access.add_user("Ada", "admin")
+        anna = await app.access.add_user("Anna", "member")
+        media, _ = await app.media.add_file(Actor(anna.id), recording)
+    done = videochat(tmp_path / "data", "users", "export", "Anna", "-o", str(out))
+    assert (done.returncode, done.stdout) == (0, f"Wrote all that Anna owns to {out}.\n"), done.stderr
+    with zipfile.ZipFile(out) as archive:
+        assert archive.read(f"recordings/{media.id}/talk.wav") == recording.read_bytes()
+        assert json.loads(archive.read("account.json"))["usage"]["storage_bytes"] == media.size
+    before = out.read_bytes()
+    again = videochat(tmp_path / "data", "users", "export", "Ada", "-o", str(out))
+    assert (again.returncode, out.read_bytes()) == (1, before)
+    assert f"{out} cannot be written: File exists." in again.stderr
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["transcribe", "talk.wav"], ["serve", "--port", "8765"]])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,9 @@ from playwright.sync_api import Page, expect
 
 from e2e.conftest import Service
 from recordings import SAMPLE, lecture_wav
-from stub_provider import Reply, stub_provider
+from stub_provider import Reply, stub_model
+from website import Page as Page_
+from website import website
 
 LONG = 60_000
 SLOW_WORDS = tuple(f"word{n} " for n in range(40))
@@ -22,18 +21,8 @@ SLOW_WORDS = tuple(f"word{n} " for n in range(40))
 @pytest.fixture
 def slow_model() -> Iterator[dict[str, str]]:
     """Give the settings of a language model that takes some seconds for an answer."""
-    stop, address = threading.Event(), Future[str]()
-
-    async def run() -> None:
-        async with stub_provider(Reply(SLOW_WORDS, delay=0.1)) as stub:
-            address.set_result(stub.base_url)
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    yield {"AI__BASE_URL": address.result(10), "AI__API_KEY": "none", "AI__MODEL": "slow"}
-    stop.set()
-    thread.join(10)
+    with stub_model(Reply(SLOW_WORDS, delay=0.1)) as settings:
+        yield settings
 
 
 def add_sample(page: Page, url: str, folder: Path) -> None:
@@ -97,6 +86,19 @@ def test_upload_watch_read_ask_and_check(page: Page, serve: Callable[..., Servic
     )
 
 
+def test_why_something_failed_is_said_in_the_language_of_the_page(page: Page, serve: Callable[..., Service]) -> None:
+    """In English the service's own words, in Chinese the text for their code; changing the language changes it at once."""
+    service = serve()
+    with service.client() as client:
+        job = client.post("/api/media/import", json={"url": "http://127.0.0.1:9/talk.wav"}).raise_for_status().json()
+    page.goto(f"{service.url}/media/{job['media_id']}")
+    status = page.get_by_test_id("media-status")
+    expect(status).to_contain_text("The link leads into a private network", timeout=LONG)
+    page.get_by_test_id("language-toggle").click()
+    expect(status).to_contain_text("此链接指向内部网络")
+    expect(status).not_to_contain_text("private network")
+
+
 def test_languages_themes_and_an_empty_library(page: Page, serve: Callable[..., Service]) -> None:
     """The page speaks Chinese when asked to, everywhere, remembers that and what was dismissed, and has a dark side."""
     url = serve().url
@@ -142,6 +144,24 @@ def test_a_transcription_is_paused_resumed_and_cancelled(
     expect(page.get_by_test_id("rest")).to_contain_text("was cancelled", timeout=LONG)
     ask(page, "What about the leaves?")
     expect(page.get_by_test_id("answer-coverage")).to_contain_text("was cancelled", timeout=LONG)
+
+
+def test_a_link_is_fetched_before_ones_eyes(page: Page, serve: Callable[..., Service]) -> None:
+    """A wrong link is said in the dialog; a right one becomes a row that says how far it is, and then a recording like any other."""
+    with website(lecture__mp4=Page_(SAMPLE.read_bytes(), "video/mp4", hold=True)) as there:
+        page.goto(serve(DOWNLOAD__ALLOW_PRIVATE="true").url)
+        page.get_by_test_id("link-open").click(timeout=LONG)
+        page.get_by_test_id("link-input").fill("ftp://127.0.0.1/lecture.mp4")
+        page.get_by_test_id("link-dialog-yes").click()
+        expect(page.get_by_test_id("link-dialog")).to_contain_text("This is no link", timeout=LONG)
+        page.get_by_test_id("link-input").fill(there.url("/lecture.mp4"))
+        page.get_by_test_id("link-dialog-yes").click()
+        expect(page.get_by_test_id("media-status")).to_contain_text("Fetching", timeout=LONG)
+        page.get_by_test_id("media-row").get_by_role("link").click()
+        expect(page.get_by_test_id("player-away")).to_be_visible(timeout=LONG)
+        there.go_on.set()
+        expect(page.get_by_test_id("player")).to_be_visible(timeout=LONG)
+        expect(page.get_by_test_id("segment").first).to_be_visible(timeout=LONG)
 
 
 def test_a_bad_file_is_said_in_a_notice(page: Page, serve: Callable[..., Service], tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_commands_have_its_format_and_its_provider(tmp_path: Path, path: str) -> None:
-    """`-f tsv` and a file that ends so, an answer in capitals with a citation, and doctor says where they come from."""
+    """`-f tsv` and a file that ends so, an answer in capitals with a citation, links of its own, and doctor says where they come from."""
     talk = lecture_wav(tmp_path / "talk.wav", seconds=8)
     made = videochat(tmp_path / "data", "transcribe", str(talk), "-f", "tsv", PYTHONPATH=path)
     assert made.returncode == 0, made.stderr
@@ -69,11 +69,17 @@ def test_commands_have_its_format_and_its_provider(tmp_path: Path, path: str) ->
     assert asked.returncode == 0, asked.stderr
     (citation,) = json.loads(asked.stdout)["citations"]
     assert (citation["check"], citation["quote"].upper() in json.loads(asked.stdout)["text"]) == ("verified", True)
+    heard = videochat(tmp_path / "data", "transcribe", "https://shout.example/2", PYTHONPATH=path)
+    assert heard.returncode == 0, heard.stderr
+    wrong = videochat(tmp_path / "data", "transcribe", "https://shout.example/100", PYTHONPATH=path)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "A tone has 1 to 60 seconds. [source_failed]" in wrong.stderr
     doctor = videochat(tmp_path / "data", "doctor", PYTHONPATH=path)
     listed = re.findall(
         r"^ok +plugin +'(\w+)' of videochat\.(\w+) \(videochat-shout 0\.1\)$", doctor.stdout, re.MULTILINE
     )
-    assert listed == [("tsv", "exporters"), ("shout", "middleware"), ("shout", "notifiers"), ("shout", "providers")]
+    kinds = ("middleware", "notifiers", "providers", "sources")
+    assert listed == [("tsv", "exporters"), *(("shout", kind) for kind in kinds)]
     assert "pydantic-ai" not in doctor.stdout
 
 

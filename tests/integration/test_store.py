@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from videochat.errors import ConfigurationError, StorageError
+from videochat.errors import BusyError, ConfigurationError, InvalidError, StorageError
 from videochat.store import artefacts, events
 from videochat.store.feed import EventFeed
 from videochat.store.migrate import migrate
@@ -34,6 +36,27 @@ async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(database: Dat
         await artefacts.put(other, "l", "audio", {})
 
 
+async def test_who_waits_for_a_connection_is_counted_and_told(database: Database) -> None:
+    """With all connections in use a session waits until one is free, and after too long it is busy, not broken."""
+    waits: list[tuple[str, float]] = []
+    database.waited = lambda use, seconds: waits.append((use, seconds))
+    async with AsyncExitStack() as others:
+        for _ in range(database.connections().limit):
+            await others.enter_async_context(database.read())
+        waiting = asyncio.create_task(database.ping())
+        await asyncio.sleep(0.3)
+        await others.pop_all().aclose()
+        await waiting
+        use, longest = waits[-1]
+        assert (len(waits), use) == (database.connections().limit + 1, "read")
+        assert longest > 0.25
+        for _ in range(database.connections().limit):
+            await others.enter_async_context(database.read())
+        database.engine.pool._timeout = 0.1  # type: ignore[attr-defined]
+        with pytest.raises(BusyError, match="try again"):
+            await database.ping()
+
+
 async def test_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
     """The migrated schema has every table and column that the code maps, on both databases."""
     async with database.engine.connect() as connection:
@@ -49,10 +72,10 @@ async def test_migrations_make_exactly_the_tables_of_the_code(database: Database
     assert columns == expected
 
 
-async def test_migrating_at_the_same_time_is_harmless(database_url: str) -> None:
+async def test_migrating_at_the_same_time_is_harmless(bare_database_url: str) -> None:
     """Several processes that start together all find a complete schema."""
-    await asyncio.gather(*(migrate(database_url) for _ in range(4)))
-    database = open_database(database_url)
+    await asyncio.gather(*(migrate(bare_database_url) for _ in range(4)))
+    database = open_database(bare_database_url)
     await database.ping()
     await database.close()
 
@@ -103,6 +126,17 @@ async def test_who_is_cancelled_leaves_no_lock(database: Database) -> None:
         await asyncio.wait(writers)
         async with asyncio.timeout(10), database.write() as session:
             await session.execute(text("UPDATE artefacts SET kind = kind"))
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "half a character: \ud835", 2**80])
+async def test_what_no_database_can_hold_is_the_fault_of_who_sent_it(database: Database, value: str | int) -> None:
+    """Compared or stored it is at most an error in the request, on both databases, and the connection goes on working."""
+    read, write = text("SELECT 1 WHERE :value = 'x'"), text("INSERT INTO artefacts (key, kind) VALUES (:value, :value)")
+    for use, statement in ((database.read, read), (database.write, write)):
+        with suppress(InvalidError, IntegrityError):  # SQLite takes NUL, and then misses the other columns
+            async with use() as session:
+                await session.execute(statement, {"value": value})
+        await database.ping()
 
 
 async def test_the_first_artefact_wins(database: Database) -> None:

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from recordings import lecture_wav
-from videochat.answers.breaker import FAILURES
 from videochat.app import App, open_app
 from videochat.errors import ProviderUnavailableError
+from videochat.ops.breaker import FAILURES
 from videochat.settings import Settings
 from videochat.store import events
 from videochat.store.feed import EventFeed
@@ -272,7 +272,8 @@ async def test_a_person_at_an_unknown_address_gets_the_page(client: httpx.AsyncC
     assert "VideoChat" in page.text
     for path in ("/api/nothing", "/api", "/v1/nothing", "/health/nothing", "/assets/nothing.js"):
         response = await client.get(path, headers=browser)
-        assert (response.status_code, response.json()["code"]) == (404, "not_found"), path
+        problem = response.json()["error"] if path.startswith("/v1/") else response.json()
+        assert (response.status_code, problem["code"]) == (404, "not_found"), path
     posted = await client.post("/nothing/here", headers=browser)
     assert (posted.status_code, posted.json()["code"]) == (404, "not_found")
 

@@ -13,6 +13,7 @@ from videochat.app import open_blobs
 from videochat.errors import ConfigurationError, UnsupportedError
 from videochat.ops.notifier import load_destinations
 from videochat.ops.resources import Space
+from videochat.passages.embedder import load_embedder
 from videochat.plugins import GROUPS, Plugin, PluginError, installed, strangers
 from videochat.sections import AiSettings, ServerSettings
 from videochat.store.work import Workplace
@@ -55,6 +56,7 @@ def choices(name: str, folder: Path) -> dict[str, object]:
     place = Workplace(folder / "work", Space(folder, reserve=0))
     return {
         "videochat.blobs": lambda: open_blobs(f"{name}://t0ken", place),
+        "videochat.embedders": lambda: load_embedder(name, AiSettings()),
         "videochat.engines": lambda: engine_named(name, engines()),
         "videochat.middleware": lambda: load_middleware(ServerSettings(middleware=[name])),
         "videochat.notifiers": lambda: load_destinations([SecretStr(f"{name}://t0ken")]),
@@ -79,10 +81,11 @@ def test_a_plugin_that_cannot_be_made_is_named(install: object, tmp_path: Path) 
     """Also where its module is fine; what it says is not repeated where an address may be in it."""
     install("faulty", MADE)
     ways = choices("faulty", tmp_path)
-    for group in ("videochat.blobs", "videochat.engines", "videochat.notifiers", "videochat.providers"):
+    told = {"videochat.embedders", "videochat.engines", "videochat.providers"}
+    for group in ("videochat.blobs", "videochat.notifiers", *told):
         with pytest.raises(ConfigurationError, match=rf"'faulty' of {group}.*ZeroDivisionError") as refused:
             ways[group]()
-        assert ("t0ken" in refused.value.message) == (group in {"videochat.engines", "videochat.providers"})
+        assert ("t0ken" in refused.value.message) == (group in told)
 
 
 def test_a_broken_plugin_that_is_not_chosen_harms_nobody(install: object) -> None:

@@ -18,7 +18,6 @@ from videochat.app import App
 from videochat.cli.library import note_engine, transcribed
 from videochat.cli.targets import is_file, recording
 from videochat.cli.terminal import quiet_settings, run, working_app
-from videochat.errors import ProviderError
 from videochat.ops.actor import LOCAL
 from videochat.settings import Settings
 from videochat.transcripts.formats import timestamp
@@ -74,11 +73,7 @@ async def answered(app: App, media: list[str] | None, question: str) -> Answer:
     with Console(stderr=True).status("looking for the answer"):
         answer = await app.answers.ask(LOCAL, question, media)
         await app.answers.run(answer.id)
-        answer = await app.answers.get(LOCAL, answer.id)
-    if answer.status != "completed":
-        error = answer.error or {"message": "The answer was cancelled.", "code": "cancelled"}
-        raise ProviderError(error["message"], code=error["code"])
-    return answer
+        return (await app.answers.get(LOCAL, answer.id)).whole()
 
 
 def print_answer(answer: Answer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from videochat.ops.production import production_problems
+from videochat.ops.production import production_problems, unguarded
 from videochat.ops.template import template as template_text
 from videochat.settings import read_settings
 
@@ -14,6 +14,9 @@ def check() -> None:
     settings, problems = read_settings()
     if settings is not None:
         problems = [*production_problems(settings)]
+        # `serve` refuses it everywhere, also where a worker would start.
+        if (problem := unguarded(settings)) and problem not in problems:
+            problems.append(problem)
     for problem in problems:
         typer.echo(f"problem  {problem}")
     if problems:

@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 from videochat.app import App, open_app
 from videochat.cli.outputs import Output, chosen_format, outputs, write_transcript
-from videochat.cli.targets import is_file, recording
+from videochat.cli.targets import is_file, is_link, recording
 from videochat.cli.terminal import JobFailedError, follow_job, progress_bars, quiet_settings, run, working_app
 from videochat.errors import MediaError, NotFoundError, UnsupportedError, VideoChatError
+from videochat.jobs.job import Job
 from videochat.jobs.parameters import freeze
 from videochat.media.media import CutOffError, Media, file_name
 from videochat.ops.actor import LOCAL
@@ -40,7 +41,7 @@ Out = Annotated[
 
 
 def transcribe(
-    files: Annotated[list[str], typer.Argument(help="Recordings: audio or video files.")],
+    files: Annotated[list[str], typer.Argument(help="Recordings: audio or video files, or links to some.")],
     engine: Annotated[str | None, typer.Option(help="Speech engine: auto, faster-whisper, pocketsphinx, …")] = None,
     model: Annotated[str | None, typer.Option(help="Model name or folder.")] = None,
     language: Annotated[str | None, typer.Option(help="Language code such as en; unset: recognised.")] = None,
@@ -56,7 +57,9 @@ def transcribe(
 
 
 def export(
-    media: Annotated[str, typer.Argument(help="The id or name of a recording in the library, or its file.")],
+    media: Annotated[
+        str, typer.Argument(help="The id or name of a recording in the library, its file, or the link it came from.")
+    ],
     form: Format = None,
     out: Out = None,
 ) -> None:
@@ -106,13 +109,14 @@ async def transcribed(app: App, name: str, choices: dict[str, Any], *, fetch: bo
     """
     failure: JobFailedError | None = None
     with progress_bars() as bars:
-        media = await stored(app, name, bars)
-        job = await app.jobs.submit(LOCAL, media, freeze(app.settings, fetch=fetch, **choices))
-        bar = bars.add_task(media.name, total=1.0)
+        job = await _asked(app, name, freeze(app.settings, fetch=fetch, **choices), bars)
+        called = (await app.media.get(LOCAL, job.media_id)).name
+        bar = bars.add_task(called, total=1.0)
         try:
-            job = await follow_job(app, job, bars, bar, media.name)
+            job = await follow_job(app, job, bars, bar, called)
         except JobFailedError as error:
             failure = error
+    media = await app.media.get(LOCAL, (await app.jobs.get(LOCAL, job.id)).media_id)
     transcript = await app.transcripts.get(job.id)
     has_words = transcript is not None and transcript.segments > 0
     if failure is not None and not (has_words and failure.reason == CutOffError.code):
@@ -123,10 +127,15 @@ async def transcribed(app: App, name: str, choices: dict[str, Any], *, fetch: bo
     return Transcribed(media, transcript, failure)
 
 
+async def _asked(app: App, name: str, parameters: dict[str, Any], bars: Progress) -> Job:
+    """Ask for the transcription of a local file, or of what a link leads to."""
+    if is_link(name):
+        return await app.jobs.submit_link(LOCAL, name, parameters)
+    return await app.jobs.submit(LOCAL, await stored(app, name, bars), parameters)
+
+
 async def stored(app: App, name: str, bars: Progress) -> Media:
     """Return the medium of a local file, copied into the library if it is new."""
-    if "://" in name:
-        raise UnsupportedError("Links cannot be imported yet: download the recording and give its file.")
     path = Path(name)
     if path.is_dir():
         raise UnsupportedError(f"{name} is a folder: give the recordings in it.")

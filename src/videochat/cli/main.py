@@ -10,13 +10,14 @@ import structlog
 import typer
 
 from videochat import __version__
-from videochat.cli import access, ask, backup, config, demo, library, listing, operate, serve
+from videochat.cli import access, ask, backup, config, demo, library, listing, mcp, operate, serve
 from videochat.errors import VideoChatError
 
 cli = typer.Typer(name="videochat", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 cli.command()(serve.serve)
 cli.command()(serve.worker)
+cli.command()(mcp.mcp)
 cli.command()(library.transcribe)
 cli.command()(ask.ask)
 cli.command("list")(listing.list_recordings)

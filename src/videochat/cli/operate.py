@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +19,13 @@ from videochat import __version__
 from videochat.app import App, open_app
 from videochat.cli.terminal import quiet_settings, run
 from videochat.errors import VideoChatError
-from videochat.jobs.worker import alive_workers
+from videochat.jobs.roster import alive_workers
+from videochat.ops.gpu import DRIVER, gpu_is_usable, gpus
+from videochat.passages.embedder import HARMLESS, Embedder, vectors_of
 from videochat.plugins import Plugin, PluginError, installed, strangers
 from videochat.settings import Settings, load_settings
 from videochat.store.migrate import migrate as migrate_database
+from videochat.store.reporter import SHARED
 from videochat.transcripts.choose import EngineDescription
 from videochat.web.page import FOLDER as PAGE
 from videochat.web.server import create_api
@@ -29,6 +35,8 @@ config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _PASSWORD = re.compile(r"(://[^/:@]*:)[^/@]+(@)")  # in an address
 LOW_DISK_BYTES = 2 * 1024**3
+OLD_DAYS = 90  # sites change faster
+PATIENCE_SECONDS = 20.0  # for an embedder, which may have to load its model first
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +118,19 @@ async def _examine_app(app: App) -> list[Finding]:
     create_api(app)  # raises what would keep `serve` from starting
     engine = app.chooser.describe(app.settings.stt)
     provider = app.answers.provider
+    meaning = app.passages.meaning
     workers = len(await alive_workers(app.database, app.settings.jobs))
     page_built = (PAGE / "index.html").is_file()
     return [
         await _ping("database", app.database.ping(), app.database.dialect),
+        *_shared(await app.reporter.strangers()),
         await _ping("blobs", app.blobs.ping(), app.settings.storage_url.split(":")[0]),
         _disk(app.settings),
         _speech(engine),
+        *_gpu(app.settings.stt.device),
         _answers(provider.name, provider.model),
+        *([] if meaning is None else [await _meaning(meaning.embedder)]),
+        _links(_installed("yt-dlp"), datetime.now(UTC).date()),
         Finding(
             "workers",
             "ok" if workers else "hint",
@@ -135,6 +148,11 @@ async def _ping(name: str, ping: Any, detail: str) -> Finding:
     return Finding(name, "ok", detail)
 
 
+def _shared(machines: set[str]) -> list[Finding]:
+    """Judge whether several machines use what only one may; containers of one machine, which may, look the same."""
+    return [Finding("database", "hint", f"used by {', '.join(sorted(machines))}. {SHARED}")] if machines else []
+
+
 def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data_dir).free
     status = "ok" if free > LOW_DISK_BYTES else "hint"
@@ -147,6 +165,16 @@ def _speech(engine: EngineDescription) -> Finding:
     return Finding("speech", status, f"{engine.name} ({engine.model}). {engine.hint or ''}".strip())
 
 
+def _gpu(device: str) -> list[Finding]:
+    """Judge whether an NVIDIA GPU, where there is one, can be used."""
+    if device == "cpu" or not DRIVER.exists():
+        return []
+    if gpu_is_usable():
+        return [Finding("gpu", "ok", f"{len(gpus()) or 'unknown'} of NVIDIA, with cuBLAS")]
+    status = "problem" if device == "cuda" else "hint"
+    return [Finding("gpu", status, "An NVIDIA GPU is not used: cuBLAS 12 is missing. Install videochat[cuda].")]
+
+
 def _answers(name: str, model: str | None) -> Finding:
     if model is None:
         return Finding(
@@ -155,3 +183,41 @@ def _answers(name: str, model: str | None) -> Finding:
             f"{name}: quotes passages. For written answers set AI__API_KEY (and AI__BASE_URL, AI__MODEL).",
         )
     return Finding("answers", "ok", f"{name} ({model})")
+
+
+async def _meaning(embedder: Embedder) -> Finding:
+    """Judge whether the embedder answers: as long as it does not, nothing new can be found by its meaning."""
+    named = f"{embedder.name} ({embedder.model})"
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await vectors_of(embedder, [HARMLESS])
+    except VideoChatError as error:
+        return Finding("meaning", "problem", f"{named}. {error.message}")
+    except TimeoutError:
+        return Finding(
+            "meaning", "problem", f"{named}. The embedder does not answer within {PATIENCE_SECONDS:g} seconds."
+        )
+    return Finding("meaning", "ok", f"{named}, answers")
+
+
+def _installed(package: str) -> str | None:
+    """Return the version of a package without importing it, which would take a while."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _links(ytdlp: str | None, today: date) -> Finding:
+    """Judge what fetches links by its age: its versions are the days on which they were made."""
+    if ytdlp is None:
+        return Finding("links", "hint", "yt-dlp is missing, so no link can be fetched: `pip install yt-dlp`.")
+    try:
+        year, month, day = map(int, ytdlp.split(".")[:3])
+        days = max(0, (today - date(year, month, day)).days)
+    except ValueError:  # somebody's own build
+        return Finding("links", "ok", f"yt-dlp {ytdlp}")
+    age = f"yt-dlp {ytdlp}, {days} day{'' if days == 1 else 's'} old"
+    if days > OLD_DAYS:
+        return Finding("links", "hint", f"{age}. Sites have changed since: `pip install --upgrade yt-dlp`.")
+    return Finding("links", "ok", age)

@@ -22,10 +22,11 @@ import uvicorn
 from videochat.app import App, open_app
 from videochat.cli.terminal import run
 from videochat.errors import ConfigurationError, VideoChatError
-from videochat.jobs.worker import alive_workers
+from videochat.jobs.roster import alive_workers
+from videochat.ops.keeping import Pauses, kept
 from videochat.ops.logging import configure_logging
 from videochat.ops.monitor import SUPERVISED
-from videochat.ops.production import check_production, is_loopback, unguarded
+from videochat.ops.production import check_production, unguarded
 from videochat.ops.tasks import cancelled
 from videochat.settings import Settings, load_settings
 from videochat.store.keeper import Read
@@ -35,10 +36,9 @@ from videochat.web.server import create_api
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 5.0  # beyond the time to drain
-LONGEST_PAUSE = 30.0
-HEALTHY_SECONDS = 60.0
 STARTING_SECONDS = 60.0
 SETTLING_SECONDS = 0.5
+MOST_HEAD_BYTES = 32 * 1024  # of a request, as nginx takes
 PAGE_INDEX = PAGE / "index.html"
 
 
@@ -54,7 +54,7 @@ def serve(
 
 
 def worker(
-    queues: Annotated[str | None, typer.Option(help="Queues to take tasks from: decode,transcribe.")] = None,
+    queues: Annotated[str | None, typer.Option(help="Queues to take tasks from: fetch,decode,transcribe.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Windows at a time.")] = None,
     supervised: Annotated[bool, typer.Option(SUPERVISED, hidden=True)] = False,
 ) -> None:
@@ -88,16 +88,16 @@ async def _serve(settings: Settings, read: Read, *, with_worker: bool) -> None:
     async with _kept_app(settings, read, "web") as app:
         config = uvicorn.Config(
             create_api(app), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5,
+            # The bound is h11's alone, and "auto" takes another parser where one is installed.
+            http="h11", h11_max_incomplete_event_size=MOST_HEAD_BYTES,
             timeout_keep_alive=30, forwarded_allow_ips=["127.0.0.1", "::1", *settings.server.trusted_proxies],
         )  # fmt: skip
         server = _Server(config, app.feed.end)
         _freeze()
-        app.media.keep_decoder_ready()
         async with contextlib.AsyncExitStack() as stack:
-            if with_worker:
-                patience = settings.jobs.drain_seconds + STOP_SECONDS
-                supervisor = asyncio.create_task(_supervise_worker(patience), name="worker-supervisor")
-                stack.push_async_callback(cancelled, supervisor, again=patience + STOP_SECONDS)
+            patience = settings.jobs.drain_seconds + STOP_SECONDS
+            helpers = asyncio.create_task(_helpers(app, server, patience, with_worker=with_worker), name="helpers")
+            stack.push_async_callback(cancelled, helpers, again=patience + STOP_SECONDS)
             log.info("serving", url=_url(settings), data_dir=str(settings.data_dir))
             if sys.stdout.isatty():
                 greeting = asyncio.create_task(_greet(app, server, with_worker=with_worker), name="greeting")
@@ -122,15 +122,28 @@ async def _greet(app: App, server: uvicorn.Server, *, with_worker: bool) -> None
     typer.secho(f"\n{what} on {_url(app.settings)} – Ctrl-C stops the service.\n", bold=True)
 
 
+async def _helpers(app: App, server: _Server, patience: float, *, with_worker: bool) -> None:
+    """Have other processes work for this one as soon as it answers: before, their start would slow down its own."""
+    await server.up.wait()
+    app.media.keep_decoder_ready()
+    if with_worker:
+        await kept("worker", partial(_supervise_worker, patience))
+
+
 class _Server(uvicorn.Server):
     """Stops on SIGINT and SIGTERM and returns; uvicorn's own would raise the signal again and end us before we clean up.
 
-    `at_exit` is called first: streams that nobody ends would hold up everything else.
+    `at_exit` is called first: streams that nobody ends would hold up everything else. `up` is set when it answers.
     """
 
     def __init__(self, config: uvicorn.Config, at_exit: Callable[[], None]) -> None:
         super().__init__(config)
+        self.up = asyncio.Event()
         self._at_exit = at_exit
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._at_exit()
@@ -155,8 +168,8 @@ def _freeze() -> None:
 def _listen(settings: Settings) -> socket.socket:
     """Take the port before anything else is started. Raises ConfigurationError."""
     host, port = settings.server.host, settings.server.port
-    if settings.auth.mode == "none" and not is_loopback(host):
-        raise ConfigurationError(unguarded(host))
+    if problem := unguarded(settings):
+        raise ConfigurationError(problem)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -174,7 +187,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 async def _supervise_worker(patience: float) -> None:
     """Keep one worker process alive; it is restarted after a pause that doubles while it keeps dying young."""
-    pause = 1.0
+    pauses = Pauses()
     while True:
         started = asyncio.get_running_loop().time()
         # The pipe to its stdin tells the worker when this process dies, however that happens.
@@ -187,11 +200,9 @@ async def _supervise_worker(patience: float) -> None:
             log.info("serve.stopping", waiting_for="the windows in flight of its worker", at_most_seconds=patience)
             await _stop(process, patience)
             raise
-        if asyncio.get_running_loop().time() - started > HEALTHY_SECONDS:
-            pause = 1.0
+        pause = pauses.after(asyncio.get_running_loop().time() - started)
         log.warning("worker.died", status=process.returncode, restart_in=pause)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 async def _stop(process: asyncio.subprocess.Process, patience: float) -> None:

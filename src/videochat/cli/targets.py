@@ -1,4 +1,4 @@
-"""Which recording is meant: by the path of its file, the id of the medium, or its name in the library."""
+"""Which recording is meant: by the path of its file, the id of the medium, its name in the library, or its link."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ def is_file(target: str) -> bool:
         return False
 
 
+def is_link(target: str) -> bool:
+    """Say whether this is meant as a link; whether it can be followed is another question."""
+    return "://" in target
+
+
 async def recording(app: App, target: str) -> Media:
-    """Return the medium that is meant. Raises NotFoundError, and ConflictError when a name fits several."""
+    """Return the medium that is meant. Raises NotFoundError, ConflictError when a name fits several, and InvalidError."""
     if is_file(target):
         return await _of_file(app, target)
     try:
@@ -42,14 +47,24 @@ async def _of_file(app: App, target: str) -> Media:
         digest.update(block)
     media = await app.media.known(LOCAL, digest.hexdigest())
     if media is None:
-        raise NotFoundError(
-            f"{target} is not in the library; `videochat transcribe {shlex.quote(target)}` puts it there."
-        )
+        raise _missing(target)
     return media
 
 
+async def _of_link(app: App, url: str) -> Media:
+    """Return the medium that came from this link. Nothing is fetched: that is asked for with another command."""
+    media_id = await app.jobs.of_link(LOCAL, url)
+    if media_id is None:
+        raise _missing(url)
+    return await app.media.get(LOCAL, media_id)
+
+
+def _missing(target: str) -> NotFoundError:
+    return NotFoundError(f"{target} is not in the library; `videochat transcribe {shlex.quote(target)}` puts it there.")
+
+
 async def _named(app: App, target: str) -> Media:
-    """Return the one medium of this name: as it is written, else in any case, else without its extension."""
+    """Return the one medium of this name: as it is written, else in any case, else without its extension; what has no such name may be a link."""
     wanted = _plain(target)
     ranked: dict[int, list[Media]] = {}
     async for page in pages(app):
@@ -60,6 +75,8 @@ async def _named(app: App, target: str) -> Media:
                 ranked.setdefault(1, []).append(media)
             elif _plain(media.name.rsplit(".", 1)[0]) == wanted:
                 ranked.setdefault(2, []).append(media)
+    if not ranked and is_link(target):
+        return await _of_link(app, target)
     if not ranked:
         raise NotFoundError(f"There is no file or recording {target}; `videochat list` shows what is in the library.")
     fitting = ranked[min(ranked)]

@@ -24,7 +24,7 @@ from rich.progress import (
 from videochat.app import App, open_app
 from videochat.errors import VideoChatError
 from videochat.jobs.job import Job
-from videochat.jobs.worker import alive_workers
+from videochat.jobs.roster import alive_workers
 from videochat.ops.actor import LOCAL
 from videochat.ops.logging import bind_request, configure_logging
 from videochat.settings import Settings, load_settings
@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 
 STEPS = {
     "queued": "waiting",
+    "fetch": "fetching",
     "prepare": "preparing",
     "waiting": "waiting for a free engine",
     "twin": "waiting for the same work",

@@ -38,6 +38,7 @@ class JobOut(Body):
     id: str
     kind: str
     media_id: str
+    link: str | None = Field(description="Where the recording is fetched from first; told to its owner alone.")
     status: Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
     progress: float = Field(description="Share of the recording that has been listened to, 0 to 1.")
     step: str
@@ -69,12 +70,12 @@ class JobOutcomeOut(Body):
 class MediaOut(Body):
     id: str
     name: str
-    kind: Literal["video", "audio"]
+    kind: Literal["video", "audio", "unknown"]
     mime: str
     size: int
-    sha256: str
+    sha256: str | None = Field(description="Hash of the content; null while that is being fetched from a link.")
     duration: float | None = Field(description="Seconds.")
-    status: Literal["stored", "processing", "ready", "failed"]
+    status: Literal["expected", "stored", "processing", "ready", "failed"]
     created_at: str
     mine: bool = Field(description="False for what somebody else lets one read.")
     job: JobOut | None = Field(description="The newest job.")
@@ -92,6 +93,10 @@ class TranscriptionIn(Body):
     vad_filter: bool | None = None
     hotwords: str | None = None
     priority: Literal["urgent", "high", "normal", "low"] = "normal"
+
+
+class ImportIn(TranscriptionIn):
+    url: str = Field(max_length=2048, description="Link to a recording, or to a page with one: http or https.")
 
 
 class WordOut(Body):
@@ -171,6 +176,7 @@ class CoverageOut(Body):
 class UsageOut(Body):
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cost_usd: float | None = Field(None, description="Absent where nobody knows what a token costs.")
 
 
 class AnswerOut(Body):
@@ -226,12 +232,20 @@ class LimitsOut(Body):
     max_upload_bytes: int
 
 
+class EmbedderOut(Body):
+    name: str
+    model: str
+    passages: int
+    embedded: int = Field(description="Passages that can be found by their meaning by now.")
+
+
 class SystemOut(Body):
     version: str
     engine: EngineOut
     provider: ProviderOut
     limits: LimitsOut
     formats: list[str]
+    embedder: EmbedderOut | None = Field(None, description="What finds passages by their meaning, if anything does.")
 
 
 class HealthReport(Body):
@@ -239,136 +253,3 @@ class HealthReport(Body):
         description="degraded: requests are served, and something that some of them need does not work."
     )
     components: dict[str, Any]
-
-
-class SettingOut(Body):
-    name: str
-    value: Any = Field(description="What is in force here; of a secret always null.")
-    is_set: bool = Field(description="Whether a secret has a value; of others whether it is not null.")
-    source: Literal["default", "configured", "changed"] = Field(
-        description="Nobody set it, a source does (file, environment, command line), or it was changed over this API."
-    )
-    reloadable: bool = Field(description="Whether it can change while the service runs.")
-    secret: bool
-    description: str
-    form: dict[str, Any] = Field(description="JSON schema of its values.")
-    changed_at: str | None
-    changed_by: str | None
-
-
-class SettingsOut(Body):
-    items: list[SettingOut]
-    waiting: list[str] = Field(description="What was changed in its source and waits for a restart of this process.")
-
-
-class SettingIn(Body):
-    value: Any
-
-
-class MomentOut(Body):
-    at: int = Field(description="The end of the span that the rates are of; Unix time in seconds.")
-    requests_per_second: float
-    errors_per_second: float = Field(description="Answers of status 500 and above.")
-    latency_p50: float | None = Field(description="Seconds within which half of the requests were answered.")
-    latency_p95: float | None
-    provider_requests_per_second: float = Field(description="Answers that were asked of the provider.")
-    provider_errors_per_second: float
-    provider_p50: float | None = Field(description="Seconds within which half of them were written.")
-    provider_p95: float | None
-    upload_bytes_per_second: float
-    audio_seconds_per_second: float = Field(description="Audio transcribed, by all workers together.")
-    windows_per_second: float
-    cache_hits: dict[str, float] = Field(
-        description="Answers that were found ready since the moment before, by level: memory, redis."
-    )
-    cache_lookups: float = Field(description="Answers that were looked for since the moment before.")
-    cache_hit_rate: float | None = Field(description="The share that was found, 0 to 1; null when none was looked for.")
-    jobs: dict[str, float] = Field(description="Jobs that ended since the moment before, by status.")
-    answers: dict[str, float]
-    tokens: dict[str, float]
-    streams: float
-    uploads: float = Field(description="Uploads that are being received.")
-    waiting: int = Field(description="Tasks in the queues.")
-    running: int
-    workers: int
-    machines: dict[str, dict[str, float]] = Field(description="Of each machine the shares in use, 0 to 1.")
-
-
-class SummaryOut(Body):
-    moments: list[MomentOut]
-
-
-class ProcessOut(Body):
-    process: str = Field(description="Role, machine and process id.")
-    started_at: str
-    at: str = Field(description="When it reported last.")
-    memory_bytes: float
-    cpu_seconds: float
-    handles: float
-    tasks: float
-
-
-class ResourcesOut(Body):
-    processes: list[ProcessOut]
-    machines: dict[str, dict[str, float]] = Field(description="Of each machine the shares in use, 0 to 1.")
-    disk_free_bytes: dict[str, float] = Field(
-        description="What may still be written on each machine's disk of DATA_DIR."
-    )
-
-
-class AlertOut(Body):
-    name: str
-    severity: Literal["info", "warning", "critical"]
-    message: str
-    expression: str
-    notify: list[str] | None = Field(description="Tags of the destinations that are told; null: all.")
-    status: Literal["ok", "pending", "firing"]
-    since: str | None = Field(description="Since when it is so; null before it was judged for the first time.")
-    value: float | None = Field(
-        description="What the left side of the expression was last; null when nothing could be said."
-    )
-    silenced_until: str | None
-    acknowledged_by: str | None
-
-
-class AlertEventOut(Body):
-    rule: str
-    at: str
-    event: str = Field(
-        description="firing, resolved, silenced or acknowledged; or what became of a message about it: sending_firing, "
-        "told_firing, untold_firing, and the same with resolved."
-    )
-    value: float | None
-    by: str | None = Field(description="Who did it; of a message its destination.")
-
-
-class AlertsOut(Body):
-    items: list[AlertOut]
-    destinations: list[str] = Field(description="Who is told of alerts: kind and place in ALERTS__NOTIFY_URLS.")
-    history: list[AlertEventOut] = Field(description="What happened last, newest first.")
-
-
-class NotificationOut(Body):
-    destination: str = Field(description="Kind and place in ALERTS__NOTIFY_URLS; addresses are secret.")
-    tags: list[str]
-    sent: bool
-    reason: str | None = Field(description="Why it was not sent.")
-
-
-class NotificationsOut(Body):
-    items: list[NotificationOut]
-
-
-class SilenceIn(Body):
-    minutes: float = Field(gt=0, le=43200, description="For how long nobody is told.")
-
-
-class LogsOut(Body):
-    items: list[dict[str, Any]] = Field(
-        description="Log lines, newest first, each with the process that wrote it; `timestamp`, `level` and `event` are "
-        "there, `request_id`, `job` and `media` where they apply."
-    )
-    before: str | None = Field(description="Pass it as `before` for older lines; null when there are none.")
-    complete: bool = Field(
-        description="False when the search was given up because it had read so much; it can go on with `before`."
-    )

@@ -24,6 +24,7 @@ from videochat.web.dependencies import TheActor, TheApp
 
 # Browsers keep it and ask each time whether it still holds; nobody in between keeps what belongs to one person.
 CACHE_CONTROL = "private, no-cache"
+NOT_KEPT = "private, no-store"
 JSON = "application/json"
 
 Input = str | int | float | bool | None
@@ -36,6 +37,14 @@ class Basis:
 
     tags: Sequence[Tag]
     inputs: Sequence[Input | Sequence[Input]]
+
+
+class FleetingError(Exception):
+    """The body is right, yet the next one may be better: it is sent and not kept."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,10 @@ def cached(name: str, basis: Callable[Concatenate[Actor, P], Basis]) -> Callable
             known = await asked.app.cache.name(name, asked.actor.id, on.tags, *on.inputs)
             if matches(asked.headers, known.etag):
                 return Response(status_code=304, headers=validators(known))
-            body = await asked.app.cache.get(known, lambda: make(asked.app, asked.actor, *args, **kwargs))
+            try:
+                body = await asked.app.cache.get(known, lambda: make(asked.app, asked.actor, *args, **kwargs))
+            except FleetingError as fleeting:
+                return Response(fleeting.body, media_type=JSON, headers={"Cache-Control": NOT_KEPT})
             return Response(body, media_type=JSON, headers=validators(known))
 
         return respond

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from videochat.web.problems import OPENAI
+
 PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -25,6 +27,41 @@ UPLOAD_BODY: dict[str, Any] = {
             },
         },
     }
+}
+TRANSCRIPTION_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "model": {"type": "string"},
+                        "language": {"type": "string"},
+                        "prompt": {"type": "string"},
+                        "response_format": {"type": "string", "enum": ["json", "text", "srt", "vtt", "verbose_json"]},
+                        "timestamp_granularities[]": {
+                            "type": "array",
+                            "items": {"type": "string", "enum": ["segment", "word"]},
+                        },
+                        "stream": {"type": "boolean"},
+                    },
+                    "required": ["file", "model"],
+                }
+            }
+        },
+    }
+}
+TEXT = {"schema": {"type": "string"}}
+TRANSCRIPTION_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The transcript in the format that was asked for; as verbose JSON also with times.",
+        "content": dict.fromkeys(("text/plain", "application/x-subrip", "text/vtt", "text/event-stream"), TEXT),
+    }
+}
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The answer, or with `stream` its events.", "content": {"text/event-stream": TEXT}}
 }
 CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole recording.", "content": {"*/*": BINARY}},
@@ -54,10 +91,11 @@ def install(api: FastAPI) -> None:
 
 
 def _describe_errors(schema: dict[str, Any]) -> None:
-    for methods in schema["paths"].values():
+    for path, methods in schema["paths"].items():
         for operation in methods.values():
             responses = operation["responses"]
-            responses["default"]["content"] = {"application/problem+json": PROBLEM}
+            if not path.startswith(OPENAI):
+                responses["default"]["content"] = {"application/problem+json": PROBLEM}
             responses.pop("422", None)  # one of the errors like the others, and a problem like them
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)

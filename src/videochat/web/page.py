@@ -17,11 +17,10 @@ ADDRESSES = ("/", "/search", "/media/{media_id}", "/ops", "/account", "/users", 
 # First parts of addresses that are for programs: what is unknown there stays a problem.
 FOR_PROGRAMS = frozenset({"api", "assets", "health", "mcp", "metrics", "openapi.json", "v1"})
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>VideoChat</title>
-<body style="font: 1rem/1.6 system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">
 <h1>VideoChat is running, its page is missing</h1>
 <p>This installation was built without node, so the page could not be made. The command line and the
 <a href="/openapi.json">API</a> work. To get the page, install npm and run <code>make page</code> in the checkout,
-or install a released wheel, which carries it.</p></body></html>"""
+or install a released wheel, which carries it.</p></html>"""
 
 
 def install(api: FastAPI, folder: Path = FOLDER) -> None:

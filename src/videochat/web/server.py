@@ -14,10 +14,13 @@ from videochat.app import App
 from videochat.settings import Settings
 from videochat.web import openapi, page, problems
 from videochat.web.bodies import ProblemOut
+from videochat.web.body_limit import BodyLimit
 from videochat.web.cached import Validators
 from videochat.web.edge import Doorkeeper, HeadAnswers, Observer
 from videochat.web.gate import Gate
 from videochat.web.limits import Rates
+from videochat.web.mcp import route as mcp
+from videochat.web.mcp.door import Door
 from videochat.web.middleware import Layer, load_middleware
 from videochat.web.routes import (
     account,
@@ -26,6 +29,7 @@ from videochat.web.routes import (
     jobs,
     media,
     oidc,
+    openai,
     ops,
     search,
     session,
@@ -34,6 +38,7 @@ from videochat.web.routes import (
     transcripts,
     users,
 )
+from videochat.web.slots import Slots
 
 
 def create_api(app: App) -> FastAPI:
@@ -49,7 +54,8 @@ def create_api(app: App) -> FastAPI:
         redoc_url=None,
     )
     api.state.app = app
-    api.state.rates = Rates(_redis(app.settings))
+    api.state.rates, api.state.slots = Rates(_redis(app.settings)), Slots(_redis(app.settings))
+    api.state.mcp = Door(app, api.state.rates)
     for routes in (
         system,
         session,
@@ -62,8 +68,10 @@ def create_api(app: App) -> FastAPI:
         jobs,
         search,
         answers,
+        openai,
         ops,
         alerts,
+        mcp,
     ):
         api.include_router(routes.router)
     page.install(api)
@@ -81,7 +89,8 @@ def _install_edge(api: FastAPI, app: App) -> None:
     api.add_middleware(HeadAnswers)
     for choice in reversed(load_middleware(server)):
         api.add_middleware(Layer, choice=choice)
-    api.add_middleware(Gate, service=app, rates=api.state.rates)
+    api.add_middleware(BodyLimit)
+    api.add_middleware(Gate, service=app, rates=api.state.rates, slots=api.state.slots)
     if server.cors_origins:
         api.add_middleware(
             CORSMiddleware, allow_origins=server.cors_origins, allow_methods=["*"], allow_headers=["*"],
@@ -90,7 +99,7 @@ def _install_edge(api: FastAPI, app: App) -> None:
     public = [urlsplit(server.public_url).hostname or ""] if server.public_url else []
     hosts = [*server.allowed_hosts, *public, server.host]
     api.add_middleware(Doorkeeper, hosts=hosts, origins=server.cors_origins)
-    api.add_middleware(Observer, metrics=app.metrics, tracer=app.tracer)
+    api.add_middleware(Observer, metrics=app.metrics, tracer=app.tracer, public_url=server.public_url)
 
 
 @asynccontextmanager
@@ -99,7 +108,9 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     app.exporters.usable()  # imports them before anybody waits for it
     await app.answers.recover()
     yield
+    await api.state.mcp.close()
     await api.state.rates.close()
+    await api.state.slots.close()
 
 
 def _redis(settings: Settings) -> str | None:

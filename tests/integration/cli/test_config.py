@@ -30,6 +30,15 @@ def test_check_says_what_is_wrong_and_the_template_is_fit(tmp_path: Path) -> Non
     assert (broken.returncode, "videochat.toml cannot be read" in broken.stdout) == (1, True)
 
 
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_check_finds_what_serve_would_not_listen_on(tmp_path: Path, environment: str) -> None:
+    """An address that everybody reaches is no place without accounts, in every environment; it is said once."""
+    values = {"ENVIRONMENT": environment, "SECRET_KEY": "9f2c4e7a1b8d3f60" * 2, "SERVER__HOST": "0.0.0.0"}
+    wrong = videochat(tmp_path, "config", "check", **values)
+    assert (wrong.returncode, wrong.stdout.count("problem  ")) == (1, 1)
+    assert wrong.stdout.removeprefix("problem  ").strip() in videochat(tmp_path, "serve", **values).stderr
+
+
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_no_process_starts_with_settings_that_are_not_fit(tmp_path: Path, command: str) -> None:
     """One line says all that is wrong, and nothing was touched."""

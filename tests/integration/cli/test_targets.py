@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from library import add_media
+from library import add_media, come_here
 from videochat.app import App, open_app
 from videochat.cli.targets import MOST_CANDIDATES, recording
-from videochat.errors import ConflictError, NotFoundError
+from videochat.errors import ConflictError, InvalidError, NotFoundError
+from videochat.jobs.parameters import freeze
 from videochat.ops.actor import LOCAL
 from videochat.settings import load_settings
 
@@ -89,3 +90,39 @@ async def test_a_file_means_its_content(app: App, tmp_path: Path) -> None:
     file.write_bytes(b"something else")
     with pytest.raises(NotFoundError, match="is not in the library"):
         await recording(app, str(file))
+
+
+LINK = "https://media.example.org/lecture.mp4?a=1&b=2"
+
+
+async def asked(app: App, url: str, **choices: str) -> str:
+    """Ask for what the link leads to and return the id of the medium that is expected."""
+    return (await app.jobs.submit_link(LOCAL, url, freeze(app.settings, **choices))).media_id
+
+
+async def test_a_link_means_what_came_from_it(app: App) -> None:
+    """Also while it is still on its way and after it got another name; another link leads elsewhere."""
+    medium, other = await asked(app, LINK), await asked(app, f"{LINK}&c=3")
+    assert (await recording(app, LINK)).id == medium
+    await app.media.rename(LOCAL, medium, "Lecture")
+    assert [(await recording(app, link)).id for link in (f" {LINK} ", f"{LINK}&c=3")] == [medium, other]
+
+
+async def test_what_is_here_goes_before_what_is_on_its_way(app: App) -> None:
+    """Who asked for the link again, in another language, can still read what there is."""
+    medium = await asked(app, LINK)
+    await come_here(app.database, medium)
+    again = await asked(app, LINK, language="de")
+    assert (await recording(app, LINK)).id == medium != again
+    await app.media.delete(LOCAL, medium)
+    assert (await recording(app, LINK)).id == again
+
+
+async def test_a_link_that_nobody_asked_for_is_said(app: App) -> None:
+    """The error gives the command that fetches it, quoted for a shell, and nothing is fetched or queued."""
+    with pytest.raises(NotFoundError, match="is not in the library") as error:
+        await recording(app, LINK)
+    assert f"`videochat transcribe '{LINK}'`" in error.value.message
+    with pytest.raises(InvalidError, match="This is no link"):
+        await recording(app, "ftp://media.example.org/lecture.mp4")
+    assert (await app.media.list(LOCAL)).items == (await app.jobs.list(LOCAL)).items == []

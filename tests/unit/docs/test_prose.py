@@ -11,7 +11,7 @@ import pytest
 
 from offenders import assert_none
 from reference_pages.markdown import anchor
-from surface import ROUTES, SETTINGS, options, understood
+from surface import PATHS, SETTINGS, options, understood
 
 ROOT = Path(__file__).parents[3]
 INDEX = ROOT / "docs" / "README.md"
@@ -107,7 +107,7 @@ def test_settings_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_addresses_are_served(page: Path) -> None:
     """Every address that a page asks for is one of a route."""
-    routes = [re.sub(r"\{\w+\}", "[^/]+", route.path) for route in ROUTES.values()]
+    routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in PATHS]
     asked = ADDRESS.findall(text_of(page))
     assert_none(address for address in asked if not any(re.fullmatch(route, address) for route in routes))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, String
+from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, LargeBinary, String
 
 from offenders import assert_none
 from videochat.store.backup import LEASES, OF_PROCESSES, TABLES
 from videochat.store.restore import COUNTED
 from videochat.store.tables import Base, Moment
 
-WRITABLE = (String, Integer, BigInteger, Float, Boolean, JSON, Moment)
+WRITABLE = (String, Integer, BigInteger, Float, Boolean, JSON, LargeBinary, Moment)
 
 
 def test_every_column_can_be_written_down() -> None:

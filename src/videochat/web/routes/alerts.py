@@ -11,8 +11,8 @@ from fastapi import APIRouter, Response
 from videochat.app import App
 from videochat.ops.alerts import Alert, Rule, prometheus_rules
 from videochat.store.alarms import AlertEvent
-from videochat.web.bodies import AlertOut, AlertsOut, NotificationsOut, SilenceIn
 from videochat.web.dependencies import TheActor, TheApp
+from videochat.web.ops_bodies import AlertOut, AlertsOut, NotificationsOut, SilenceIn
 
 RULE_FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "A rule file.", "content": {"application/yaml": {"schema": {"type": "object"}}}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -16,13 +15,13 @@ from videochat.jobs.parameters import Parameters, freeze
 from videochat.media.media import Media, file_name
 from videochat.ops.actor import Actor
 from videochat.store.cache.stamps import library, recording
-from videochat.web.bodies import ListOut, MediaChange, MediaOut, WaveformOut
+from videochat.web.bodies import ImportIn, JobOut, ListOut, MediaChange, MediaOut, WaveformOut
 from videochat.web.cached import JSON, Basis, TheAsked, as_json, cached
 from videochat.web.dependencies import TheActor, TheApp
 from videochat.web.edge import ASKED_FOR_HEAD
-from videochat.web.multipart import read_file_part
 from videochat.web.openapi import CONTENT_RESPONSES, UPLOAD_BODY
 from videochat.web.ranges import ByteRange, UnsatisfiableError, parse_range
+from videochat.web.receiving import take_in
 
 router = APIRouter(prefix="/api/media", tags=["media"])
 
@@ -70,8 +69,7 @@ async def upload(
     sha256 = sha256 and sha256.lower()
     media, new = await app.media.known(actor, sha256) if sha256 else None, False
     if media is None:
-        with app.metrics.uploads.track_inprogress():
-            media, new = await _receive(request, app, actor, name, sha256)
+        media, new = await _receive(request, app, actor, name, sha256)
     if not new:
         response.headers[ALREADY_KNOWN] = "true"
     jobs = await app.jobs.newest([media.id])
@@ -80,38 +78,30 @@ async def upload(
     return media_json(media, jobs.get(media.id), actor)
 
 
+@router.post("/import", status_code=202, response_model=JobOut)
+async def import_media(app: TheApp, actor: TheActor, wanted: ImportIn) -> dict[str, object]:
+    """Fetch the recording behind a link and transcribe it.
+
+    The recording of the answered job is in the library at once, without content and hash until it has been fetched. Where
+    the content turns out to be known, the job goes on with the recording of then: look at its `media_id`.
+    """
+    parameters = freeze(app.settings, **wanted.model_dump(exclude={"priority", "url"}))
+    return (await app.jobs.submit_link(actor, wanted.url, parameters, priority=wanted.priority)).as_json()
+
+
 async def _receive(
     request: Request, app: App, actor: Actor, name: str | None, sha256: str | None
 ) -> tuple[Media, bool]:
-    content_type = request.headers.get("content-type", "")
-    body: AsyncIterator[bytes] = request.stream()
-    size = _content_length(request)
-    async with await app.media.receiver(actor, size) as receiver:
-        if content_type.startswith("multipart/"):
-            part = await read_file_part(content_type, body)
-            name, body = name or part.name, part.content
-        async for chunk in body:
-            await receiver.write(chunk)
-            app.metrics.upload_bytes.inc(len(chunk))
-        if sha256 and receiver.size == 0:
-            raise NotFoundError("Content of this hash is not known here: send it as the body.", code="unknown_content")
-        received = await receiver.finish()
-    if sha256 not in {None, received.sha256}:
-        await received.discard()
+    sent = await take_in(request, app, actor, optional=sha256 is not None)
+    if sent is None:
+        raise NotFoundError("Content of this hash is not known here: send it as the body.", code="unknown_content")
+    if sha256 not in {None, sent.received.sha256}:
+        await sent.received.discard()
         raise InvalidError(
             "The body does not have the hash in ?sha256=: it was changed or cut off on its way, or the hash is another file's.",
             code="hash_mismatch",
         )
-    return await app.media.add(actor, name or "recording", received)
-
-
-def _content_length(request: Request) -> int | None:
-    header = request.headers.get("content-length")
-    if header is None:
-        return None
-    if not header.isascii() or not header.isdigit():
-        raise InvalidError("Content-Length is not a number.")
-    return int(header)
+    return await app.media.add(actor, name or sent.name or "recording", sent.received)
 
 
 @router.get("", response_model=ListOut[MediaOut])
@@ -228,7 +218,14 @@ def _status(media: Media, job: Job | None) -> str:
     """Return what its newest job makes of it; an attempt that came to nothing leaves a whole transcript as it is."""
     if job is None or (job.status in {"failed", "cancelled"} and media.status == "ready"):
         return media.status
-    return STATUS_OF_JOB.get(job.status, "stored")
+    return STATUS_OF_JOB.get(job.status, "stored" if media.is_here else "expected")
+
+
+def _job_json(job: Job | None, media: Media, actor: Actor) -> dict[str, object] | None:
+    """Return the newest job; where a recording came from is told to its owner alone, for a link may be a secret."""
+    if job is None:
+        return None
+    return job.as_json() if media.owner == actor.id else {**job.as_json(), "link": None}
 
 
 def media_json(media: Media, job: Job | None, actor: Actor) -> dict[str, object]:
@@ -238,10 +235,10 @@ def media_json(media: Media, job: Job | None, actor: Actor) -> dict[str, object]
         "kind": media.kind,
         "mime": media.mime,
         "size": media.size,
-        "sha256": media.sha256,
+        "sha256": media.sha256 if media.is_here else None,
         "duration": media.duration,
         "status": _status(media, job),
         "created_at": media.created_at.isoformat(),
         "mine": media.owner == actor.id,
-        "job": job.as_json() if job else None,
+        "job": _job_json(job, media, actor),
     }

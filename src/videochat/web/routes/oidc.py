@@ -14,7 +14,8 @@ from videochat.access.provider import Errand, IdentityProvider
 from videochat.app import App
 from videochat.errors import ConfigurationError, ConflictError, UnauthenticatedError, VideoChatError
 from videochat.web.dependencies import TheApp
-from videochat.web.gate import SESSION_COOKIE
+from videochat.web.gate import ENTERED, REFUSED, SESSION_COOKIE
+from videochat.web.problems import status_of
 from videochat.web.routes.session import client_of, keep
 
 router = APIRouter(prefix="/api/session/oidc", tags=["access"])
@@ -50,7 +51,9 @@ async def receive(app: TheApp, request: Request) -> RedirectResponse:
         token = await app.access.open_session(user, client_of(request))
     except VideoChatError as error:
         answer = RedirectResponse(f"/?{urlencode({'sign_in': error.reason})}", 303)
+        request.scope[REFUSED] = status_of(error)  # in the book a refusal must not look like a success
     else:
+        request.scope[ENTERED] = user.id
         answer = RedirectResponse(remembered["next"], 303)
         keep(answer, request, app, SESSION_COOKIE, token.text)
     answer.delete_cookie(COOKIE, path="/")

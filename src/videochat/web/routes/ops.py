@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -10,16 +11,26 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 
 from videochat.app import App
+from videochat.jobs.roster import members
 from videochat.ops import logbook
-from videochat.ops.history import MOST_POINTS, series
+from videochat.ops.history import MOST_POINTS, machines_of, network_of, series
 from videochat.ops.live import SETTINGS, Setting
 from videochat.ops.logbook import Position, Wanted
 from videochat.ops.logfile import Bounds
 from videochat.settings import SECTIONS, Settings
 from videochat.store.overrides import Override
 from videochat.store.reports import Report
-from videochat.web.bodies import LogsOut, ResourcesOut, SettingIn, SettingOut, SettingsOut, SummaryOut
+from videochat.web.bodies import ListOut
 from videochat.web.dependencies import TheActor, TheApp
+from videochat.web.ops_bodies import (
+    LogsOut,
+    ResourcesOut,
+    SettingIn,
+    SettingOut,
+    SettingsOut,
+    SummaryOut,
+    WorkerOut,
+)
 
 router = APIRouter(tags=["ops"], prefix="/api/ops")
 
@@ -48,7 +59,8 @@ async def list_settings(app: TheApp) -> dict[str, object]:
     """Return every setting: its value, where it comes from, and whether it can change while the service runs."""
     changed = {override.name: override for override in await app.keeper.overrides()}
     items = [_described(app, setting, changed.get(name)) for name, setting in SETTINGS.items()]
-    return {"items": items, "waiting": app.live.waiting}
+    refused = [asdict(one) for one in app.keeper.refused]
+    return {"items": items, "waiting": app.live.waiting, "refused": refused}
 
 
 @router.put("/settings/{name}", response_model=SettingOut)
@@ -110,12 +122,18 @@ async def resources(app: TheApp) -> dict[str, object]:
     """Return what each process and each machine uses now."""
     reports = await app.reporter.processes()
     machines: dict[str, dict[str, float]] = {}
+    network: dict[str, dict[str, float]] = {}
     free: dict[str, float] = {}
     for report in reports:
-        for (host, resource), (share,) in report.totals.get("videochat_machine", {}).items():
-            machines.setdefault(host, {})[resource] = share
+        machines |= machines_of(report.totals)
+        network |= network_of(report.totals)
         free |= {host: size for (host,), (size,) in report.totals.get("videochat_disk_free_bytes", {}).items()}
-    return {"processes": [_process(report) for report in reports], "machines": machines, "disk_free_bytes": free}
+    return {
+        "processes": [_process(report) for report in reports],
+        "machines": machines,
+        "network_bytes_per_second": network,
+        "disk_free_bytes": free,
+    }
 
 
 def _process(report: Report) -> dict[str, object]:
@@ -131,6 +149,12 @@ def _process(report: Report) -> dict[str, object]:
         "handles": own("handles"),
         "tasks": own("tasks"),
     }
+
+
+@router.get("/workers", response_model=ListOut[WorkerOut])
+async def workers(app: TheApp) -> dict[str, object]:
+    """Return the workers of all machines, and what each works on."""
+    return {"items": [member.as_json() for member in await members(app.database, app.settings.jobs)], "next": None}
 
 
 @router.get("/logs", response_model=LogsOut)

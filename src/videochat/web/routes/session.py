@@ -14,7 +14,7 @@ from videochat.app import App
 from videochat.errors import ConflictError, InvalidError, NotFoundError, UnauthenticatedError
 from videochat.web.access_bodies import LentOut, LinkIn, Quota, SessionOut, SignIn, UserOut
 from videochat.web.dependencies import TheApp, TheIdentity
-from videochat.web.gate import LINK_COOKIE, SESSION_COOKIE
+from videochat.web.gate import ENTERED, LINK_COOKIE, SESSION_COOKIE
 
 router = APIRouter(prefix="/api/session", tags=["access"])
 
@@ -41,6 +41,7 @@ async def sign_in(app: TheApp, request: Request, response: Response, given: Sign
     identity = await app.identities.of(token)
     if identity is None or identity.kind == "link":
         raise UnauthenticatedError("This API key is unknown, has run out or was revoked.", code="bad_key")
+    request.scope[ENTERED] = identity.actor.id
     keep(response, request, app, SESSION_COOKIE, token)
     return await _session_json(app, identity)
 
@@ -51,6 +52,7 @@ async def open_link(app: TheApp, request: Request, response: Response, given: Li
     identity = await app.identities.of(given.token) if kind_of(given.token) == "link" else None
     if identity is None or app.settings.auth.mode == "none":
         raise NotFoundError("This link is unknown, has run out or was revoked.", code="bad_link")
+    request.scope[ENTERED] = identity.actor.id
     keep(response, request, app, LINK_COOKIE, given.token)
     (media_id,) = identity.actor.lent
     return {"media_id": media_id}

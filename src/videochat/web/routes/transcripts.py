@@ -53,7 +53,7 @@ async def get_transcript(
         return await _file(asked, media, transcript, format)
     if transcript is None:
         return {**_header(None), "segments": [], "next": None, "health": None}
-    after = since - 1 if cursor is None else _position(cursor)
+    after = since - 1 if cursor is None else position(cursor)
     return await _page(asked, transcript, after, limit)
 
 
@@ -99,7 +99,7 @@ async def _file(asked: Asked, media: Media, transcript: Transcript | None, form:
     name = f"{PurePath(file_name(media.name)).stem}.{form}"
     response.headers["Content-Type"] = f"{wanted.media_type}; charset=utf-8"
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
-    response.headers[NOTE] = _ascii(header.note)
+    response.headers[NOTE] = in_header(header.note)
     return response
 
 
@@ -122,12 +122,13 @@ async def _stream(asked: Asked, transcript: Transcript, header: Header, form: Fo
     return StreamingResponse(pieces, headers=validators(name))
 
 
-def _ascii(text: str) -> str:
+def in_header(text: str) -> str:
     """Return the text as a header can carry it; a model may be a folder of any name."""
     return " ".join(text.split()).encode("ascii", "backslashreplace").decode()
 
 
-def _position(cursor: str) -> int:
+def position(cursor: str) -> int:
+    """Return the number of the segment behind a cursor. Raises InvalidError."""
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 9:
         raise InvalidError("The cursor is not one that this service gave.")
     return int(cursor)

@@ -78,7 +78,7 @@ async def revoke_key(app: TheApp, key_id: str) -> None:
 @router.get("/api/ops/audit", response_model=AuditOut)
 async def audit(
     app: TheApp,
-    before: Annotated[int | None, Query(ge=0, description="Only entries before this one.")] = None,
+    before: Annotated[int | None, Query(ge=0, lt=2**63, description="Only entries before this one.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     actor: Annotated[str | None, Query(description="Only what this account did.")] = None,
     text: Annotated[str | None, Query(max_length=200, description="Only with this in action or target.")] = None,
