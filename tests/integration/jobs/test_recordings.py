@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import text
@@ -180,6 +180,32 @@ async def test_the_same_work_of_another_owner_waits_and_costs_nothing(app: App, 
     assert done.status == "completed"
     assert await words(app, second) == await words(app, first)
     assert heard(app) == listened > 0
+
+
+@pytest.mark.parametrize("action", ["cancel", "pause"])
+async def test_who_waited_for_the_same_work_goes_on_where_the_first_job_stopped(
+    app: App, speech: Path, action: Literal["cancel", "pause"]
+) -> None:
+    """When the first job is stopped the second takes over, and listens only to windows that the first has not finished."""
+    mine, _ = await app.media.add_file(LOCAL, speech)
+    theirs, _ = await app.media.add_file(OTHER, speech)
+    async with workers(app):
+        first = await submit(app, mine)
+        await reached(app, first, lambda now: now.progress > 0)
+        second = await submit(app, theirs, OTHER)
+        await reached(app, second, lambda now: now.step == "twin")
+        async with asyncio.timeout(60):
+            while not (finished := await words(app, first)):
+                await asyncio.sleep(0.05)
+        await app.jobs.steer(LOCAL, [first.id], action)
+        before = heard(app)
+        done = await ended(app, second)
+    assert (done.status, done.attempts) == ("completed", 1)
+    assert finished
+    assert (await words(app, second))[: len(finished)] == finished
+    assert done.windows is not None
+    assert 0 < before < done.windows
+    assert heard(app) <= done.windows
 
 
 async def test_other_parameters_decode_nothing_again(app: App, speech: Path) -> None:
