@@ -38,17 +38,17 @@ SHAPES = (
         ),
         rf"\1\2{BLANK}",
     ),
-    # Keys of OpenAI (also half masked, as its errors show them), Hugging Face, GitHub, AWS, Google; JSON web tokens.
+    # Our own; keys of OpenAI (also half masked, as its errors show them), Hugging Face, GitHub, AWS, Google; JSON web tokens.
     (
         re.compile(
-            r"\bsk-[\w*-]{6,}|\bhf_\w{16,}|\bgh[pousr]_\w{16,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}"
+            r"vc[ksl]_[\w-]{12,}|\bsk-[\w*-]{6,}|\bhf_\w{16,}|\bgh[pousr]_\w{16,}|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}"
             r"|\beyJ[\w-]{6,}\.[\w-]+\.[\w-]+"
         ),
         BLANK,
     ),
 )
 # What is in every text that has one of the shapes: nearly all have none, and are spared the rest.
-HINTS = re.compile(r"bearer|authorization|://|key|secret|token|passw|cookie|sk-|hf_|gh[pousr]_|akia|aiza|eyj")
+HINTS = re.compile(r"bearer|authorization|://|key|secret|token|passw|cookie|vc[ksl]_|sk-|hf_|gh[pousr]_|akia|aiza|eyj")
 
 
 class Redactor:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videochat.access.tokens import PREFIXES, Kind, new_token
 from videochat.ops.redaction import BLANK, Redactor, secrets_in, secrets_of
 from videochat.settings import Settings
 
@@ -39,6 +40,14 @@ def logged(redactor: Redactor, **event: Any) -> dict[str, Any]:
 def test_what_looks_like_a_secret_is_blanked(said: str, left: str) -> None:
     """Its shape is enough, in our lines and in those of libraries; the rest of the line stays readable."""
     assert logged(Redactor(), event=said) == {"event": left}
+
+
+@pytest.mark.parametrize("kind", PREFIXES)
+def test_our_own_tokens_are_known_by_their_shape(kind: Kind) -> None:
+    """Somebody puts a key, a session or a link where an address or an id belongs; what tells them apart stays readable."""
+    token = new_token(kind)
+    event = logged(Redactor(), path=f"/shared/{token.text}", request_id=f"x{token.text}", begins=token.shown)
+    assert event == {"path": f"/shared/{BLANK}", "request_id": f"x{BLANK}", "begins": token.shown}
 
 
 @pytest.mark.parametrize(
