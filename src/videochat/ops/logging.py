@@ -24,8 +24,9 @@ from videochat.sections import LogSettings
 from videochat.settings import Settings
 
 REQUEST_ID = "request_id"
-# Libraries that say at INFO what our own lines say better.
+# Libraries that say at INFO what our own lines say better, or at DEBUG every statement with all that is in it.
 QUIET = (
+    "aiosqlite",
     "alembic",
     "apprise",
     "httpx",

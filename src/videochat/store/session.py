@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import exc, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DataError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import QueuePool
@@ -186,16 +186,31 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(sqlite_engine(parsed))
-    return Database(
-        create_async_engine(
-            parsed,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            connect_args=_connecting(parsed),
-            hide_parameters=True,  # of a failed statement: questions and transcripts are nothing for the log
-        )
+    engine = create_async_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args=_connecting(parsed),
+        hide_parameters=True,  # of a failed statement: questions and transcripts are nothing for the log
     )
+    say_less(engine.sync_engine)
+    return Database(engine)
+
+
+def say_less(engine: Engine) -> None:
+    """Have errors of this engine say what PostgreSQL says first: its details quote rows, with all that is in them."""
+    event.listen(engine, "handle_error", _shorten)
+
+
+def _shorten(context: ExceptionContext) -> None:
+    primary = getattr(getattr(context.original_exception, "diag", None), "message_primary", None)
+    if primary is None:  # SQLite's, or one of the connection itself
+        return
+    context.original_exception.args = (primary,)
+    if context.sqlalchemy_exception is not None:  # it has copied the text
+        kind = type(context.original_exception)
+        context.sqlalchemy_exception.args = (f"({kind.__module__}.{kind.__name__}) {primary}",)
 
 
 def _connecting(url: URL) -> dict[str, object]:
