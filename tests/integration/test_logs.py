@@ -15,6 +15,7 @@ from sqlalchemy import text
 from fake_engine import install
 from library import add_recording
 from media_files import speech_like, write_wav
+from people import open_house
 from recordings import lecture_wav
 from stub_provider import Reply, stub_provider
 from videochat.app import App, open_app
@@ -75,6 +76,25 @@ async def test_a_request_has_one_line(tmp_path: Path) -> None:
         assert (listed["method"], listed["route"], listed["status"]) == ("GET", "/api/media", 200)
         assert listed["ms"] > 0
         assert listed["process"].startswith("web@")
+
+
+async def test_a_requests_line_says_who_asked(database_url: str, tmp_path: Path) -> None:
+    """The account behind a session or a key, also of what is refused or fails; a stranger has no name there."""
+    async with open_house(database_url, tmp_path) as house:
+        configure_logging(house.app.settings, "web")
+        admin, max_ = await house.person("Ada"), await house.person("Max")
+        user = (await max_.get("/api/session")).json()["user"]["id"]
+        made = (await max_.post("/api/account/keys", json={"name": "tool", "scopes": ["read"]})).json()
+        asked: list[tuple[httpx.AsyncClient, str, str | None, int]] = [
+            (max_, "/api/media", user, 200), (await house.program(made["key"]), "/api/media", user, 200),
+            (max_, "/api/media/none", user, 404), (max_, "/api/ops/logs", user, 403),
+            (admin, "/api/media", LOCAL.id, 200), (await house.stranger(), "/api/media", None, 401),
+        ]  # fmt: skip
+        for n, (client, path, _, _) in enumerate(asked):
+            await client.get(path, headers={"X-Request-ID": f"r{n}"})
+        for n, (_, _, who, status) in enumerate(asked):
+            (line,) = await found(admin, request=f"r{n}")
+            assert (line.get("user"), line["status"], line["event"]) == (who, status, "request"), n
 
 
 async def test_a_crash_is_one_line(tmp_path: Path) -> None:
