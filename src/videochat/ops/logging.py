@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from videochat.ops.logfile import Bounds, LogFile
 from videochat.ops.redaction import Redactor, secrets_in, secrets_of
@@ -39,6 +39,7 @@ QUIET = (
     "urllib3",
     "uvicorn.access",
 )
+BELOW = frozenset({"exception", "stack"})  # what a console shows below the line of an event, indented
 
 
 def configure_logging(settings: Settings, role: str | None = None) -> None:
@@ -119,7 +120,8 @@ def _configure(level: str, form: str, redactor: Redactor, file: LogFile | None) 
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    handlers = [_Handler(sys.stderr, _formatter(shared, json if as_json else console))]
+    shown = [json] if as_json else [_on_one_line, console]
+    handlers = [_Handler(sys.stderr, _formatter(shared, *shown))]
     if file is not None:
         handlers.append(_Handler(file, _formatter(shared, json)))
     root = logging.getLogger()
@@ -129,9 +131,23 @@ def _configure(level: str, form: str, redactor: Redactor, file: LogFile | None) 
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Formatter:
+def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write control characters as code does: a stranger's could begin a line like ours, or do anything to a terminal."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            below = name in BELOW
+            lines = [f"    {line}" for line in value.split("\n")] if below else [value.rstrip()]
+            event[name] = "\n".join(map(_printable, lines))
+    return event
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _formatter(shared: Sequence[Processor], *renderers: Processor) -> logging.Formatter:
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, renderer])
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove_meta, *renderers])
 
 
 def _file(bounds: Bounds, role: str) -> LogFile:

@@ -114,6 +114,20 @@ def test_lines_of_ours_and_of_libraries_are_in_the_file_without_secrets(
     assert [line["event"] for line in lines(tmp_path / "logs")] == ["ours", "theirs: …"]
 
 
+def test_an_event_is_one_line_on_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a stranger has put into it begins no line and moves no cursor; tracebacks stand below it, secrets nowhere."""
+    forged = "/a\n2026-01-01 [error] forged\r\x1b[2J\x9b\u2028"
+    configure_logging(Settings(data_dir=tmp_path, log={"format": "console"}, ai={"api_key": "planted-key"}))
+    structlog.get_logger().info("request", path=forged, unspaced="x\x1b[2Jy", tried=["planted-key", forged])
+    logging.getLogger("library").warning("%s was refused: planted-key\n", forged)
+    logging.getLogger("library").error("it failed", exc_info=ValueError(f"\x1b[2J{forged} planted-key"))
+    written = capsys.readouterr().err
+    ours, theirs, failed = [line for line in written.splitlines() if not line.startswith("    ")]
+    assert ("request" in ours, "was refused" in theirs, "it failed" in failed) == (True, True, True)
+    assert all(character.isprintable() for character in written.replace("\n", ""))
+    assert "planted" not in written
+
+
 def test_a_line_that_cannot_be_formatted_gives_nothing_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever said it goes on; where it came from is shown, what it was about is not."""
     configure_logging(Settings(data_dir=tmp_path), "web")
