@@ -1,6 +1,6 @@
 """The child's half of fetching: `python -m videochat.media.sources.yt_dlp_child`, started by `yt_dlp`.
 
-One task: `{"fetch": {…an errand…}}` → `{"progress": {done, total}}` about twice a second, then `{"fetched": {path, name}}` or
+One task: `{"fetch": {…an errand…}, "request_id": …}` → `{"progress": {done, total}}` about twice a second, then `{"fetched": {path, name}}` or
 `{"error": {code, message}}`.
 """
 
@@ -19,7 +19,7 @@ from yt_dlp.networking.exceptions import HTTPError, TransportError, UnsupportedR
 from yt_dlp.utils import DownloadError, UnsupportedError, YoutubeDLError
 
 from videochat.errors import SourceError, SourceUnavailableError, VideoChatError, from_os_error
-from videochat.ops.serving import Message, serve
+from videochat.ops.serving import LINKS, Message, serve
 
 PROGRESS_SECONDS = 0.5
 MOST_OF_A_REASON = 200
@@ -36,7 +36,6 @@ LIVE = {"is_live", "is_upcoming", "post_live"}
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 ADVICE = re.compile(r"; please report this issue.*|\(caused by.*|Confirm you are on the latest.*", re.DOTALL)
 SPEAKER = re.compile(r"^(ERROR:\s*)?(\[[^\]]*\]\s*)?")
-LINKS = re.compile(r"\w+://\S+")
 
 
 def handle(task: Message) -> Iterator[Message]:
