@@ -19,8 +19,10 @@ from people import open_house
 from recordings import lecture_wav
 from stub_provider import Reply, stub_provider
 from videochat.app import App, open_app
-from videochat.errors import EngineCrashedError
+from videochat.errors import EngineCrashedError, SourceUnavailableError
 from videochat.media.decoding import CHILD as DECODER
+from videochat.media.fetch import Errand
+from videochat.media.sources.yt_dlp import YtDlp
 from videochat.ops.actor import LOCAL
 from videochat.ops.child import ChildEndedError
 from videochat.ops.logfile import Bounds, LogFile
@@ -225,6 +227,22 @@ async def test_a_decoders_crash_carries_the_request(capfd: pytest.CaptureFixture
     said = json.loads(line)
     assert (said["request_id"], said["level"], said["event"]) == ("probing", "error", "child.crashed")
     assert "TypeError" in said["exception"]
+
+
+async def test_a_downloads_crash_carries_the_request(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The process that fetches says on stderr what ended it, and who started it that it died: both under the request's id."""
+    too_much = Errand(
+        "https://example.org/planted", tmp_path, "socks5h://127.0.0.1:9", 2**70, retries=0, socket_seconds=1
+    )
+    async with service(tmp_path) as (_, client):
+        bind_request("fetching")
+        with pytest.raises(SourceUnavailableError):
+            await YtDlp().fetch(too_much, lambda *_: None)
+        (died,) = await found(client, request="fetching")
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (crashed,) = [line for line in lines if line["event"] == "child.crashed"]
+    assert (died["event"], died["status"], crashed["request_id"]) == ("source.died", 1, "fetching")
+    assert "OverflowError" in crashed["exception"]
 
 
 def test_a_full_disk_tears_no_later_line(small_disk: Path) -> None:

@@ -10,6 +10,7 @@ import structlog
 from videochat.errors import SourceError, SourceUnavailableError, StorageError, StorageFullError, VideoChatError
 from videochat.media.fetch import Errand, Fetched, OnProgress, too_large
 from videochat.ops.child import Child, ChildEndedError
+from videochat.ops.logging import request_id
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,8 @@ class YtDlp:
     async def fetch(self, errand: Errand, on_progress: OnProgress) -> Fetched:
         child = await Child.start(CHILD, environment=ENVIRONMENT)
         try:
-            await child.send({"fetch": {**asdict(errand), "folder": str(errand.folder)}})
+            task = {**asdict(errand), "folder": str(errand.folder)}
+            await child.send({"fetch": task, "request_id": request_id()})
             return await self._followed(child, errand, on_progress)
         except ChildEndedError as error:
             log.warning("source.died", status=error.returncode)
