@@ -135,7 +135,7 @@ class App:
 
     def expiry(self) -> Expiry:
         """Build what removes that which nothing refers to any more."""
-        return Expiry(self.database, self.blobs, self.media, self.transcripts, self.chooser)
+        return Expiry(self.database, self.blobs, self.media, self.transcripts, self.chooser, self.metrics)
 
     def _embedding(self) -> Embedding | None:
         """Build what gives passages their vectors, where they are to have any."""

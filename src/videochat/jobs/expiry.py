@@ -17,6 +17,7 @@ from videochat.media import windows
 from videochat.media.media import Media
 from videochat.media.service import MediaService
 from videochat.ops.actor import Actor
+from videochat.ops.metrics import Metrics
 from videochat.store import artefacts
 from videochat.store.blob import Blobs
 from videochat.store.session import Database
@@ -44,6 +45,7 @@ class Expiry:
     media: MediaService
     transcripts: TranscriptService
     chooser: EngineChooser
+    metrics: Metrics
 
     async def remove(self, days: float) -> int:
         """Look at all content whose last job ended so long ago, and return how many artefacts and plans of windows went."""
@@ -71,8 +73,10 @@ class Expiry:
         async with self.database.write() as session:
             if not await repository.keep_idle(session, sha256, before):
                 return 0
-            await artefacts.remove(session, keys)
+            removed = await artefacts.remove(session, keys)
             aside = await windows.set_aside(session, plans)
+        for kind, n in removed.items():
+            self.metrics.cache_evictions.labels(kind, artefacts.LEVEL, "expired").inc(n)
         # Who is killed here leaves windows under plans that nobody needs either: the next time they go.
         async with self.database.write() as session:
             if await repository.keep_idle(session, sha256, before):  # else a job may be storing blobs of the same keys

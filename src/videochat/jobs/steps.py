@@ -20,6 +20,7 @@ from videochat.jobs.job import Job, Run
 from videochat.jobs.parameters import Parameters
 from videochat.jobs.task import Task
 from videochat.media.media import CutOffError, Media, Window
+from videochat.media.service import ARTEFACT as DECODING
 from videochat.media.service import MediaService
 from videochat.ops.actor import Actor
 from videochat.ops.logging import bind_request
@@ -28,12 +29,13 @@ from videochat.ops.resources import Resources
 from videochat.ops.tasks import cancelled
 from videochat.ops.tracing import Tracer
 from videochat.passages.service import PassageService
-from videochat.store import events
+from videochat.store import artefacts, events
 from videochat.store.blob import Blobs
 from videochat.store.feed import EventFeed
 from videochat.store.session import Database
 from videochat.transcripts.choose import Chosen, EngineChooser, threads_for
 from videochat.transcripts.segment import NumberedSegment, Segment, Transcript
+from videochat.transcripts.service import ARTEFACT as HEARD
 from videochat.transcripts.service import TranscriptService, WindowTranscript, window_key
 
 log = structlog.get_logger(__name__)
@@ -105,7 +107,9 @@ class RecordingSteps:
         async with self._beside(run) as job:
             media = await self._medium(job)
             first, later = Parameters.of(job).windows
-            cutting = self.media.cut(media, self._plan(media, job), first_seconds=first, window_seconds=later)
+            plan = self._plan(media, job)
+            self._looked_up(DECODING, await self.media.audio(plan))
+            cutting = self.media.cut(media, plan, first_seconds=first, window_seconds=later)
             with self._told(job, "decode"):
                 try:
                     async with aclosing(cutting) as windows:
@@ -143,7 +147,9 @@ class RecordingSteps:
             assert window is not None, "windows are stored before they are offered"
             chosen, key = await self._assignment(job, await self._transcript(job), window)
             async with self._telling_progress(run, window) as heard:
-                if await self.transcripts.recognised(key) is None:
+                known = await self.transcripts.recognised(key)
+                self._looked_up(HEARD, known)
+                if known is None:
                     await self._listen(job, media, window, chosen, key, heard)
 
     async def _start_the_clock(self, job: Job) -> None:
@@ -329,6 +335,10 @@ class RecordingSteps:
             await repository.hear(session, job.id, heard.window.n, heard.seconds)
             await control.progress(session, job)
         self._poke(run)
+
+    def _looked_up(self, kind: artefacts.Kind, found: object | None) -> None:
+        """Count whether the work was done before; looks that decide nothing would only blur it."""
+        self.metrics.looked_up(kind, artefacts.LEVEL, found=found is not None)
 
     def _poke(self, run: Run) -> None:
         self.feed.poke(control.stream_of(run.job_id))

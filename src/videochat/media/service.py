@@ -26,6 +26,7 @@ from videochat.store.fingerprint import fingerprint, new_id
 from videochat.store.page import Page, decode_cursor, encode_cursor
 from videochat.store.session import Database
 
+ARTEFACT: artefacts.Kind = "audio"  # what came of a whole decoding
 CUTTER_VERSION = 1  # count up when the same recording would be cut differently
 LEFTOVER_SECONDS = 24 * 3600.0
 LEFTOVER_GRACE_SECONDS = 60.0  # by then whoever was decoding deleted content has stopped
@@ -279,7 +280,7 @@ class MediaService:
 
     async def _keep_report(self, media: Media, plan: str, report: AudioReport) -> None:
         async with self._database.write() as session:
-            await artefacts.put(session, plan, "audio", asdict(report), subject=media.sha256)
+            await artefacts.put(session, plan, ARTEFACT, asdict(report), subject=media.sha256)
 
 
 def _new_media(actor: Actor, name: str, received: Received, found: Probe) -> Media:

@@ -11,6 +11,7 @@ from videochat.ops.metrics import SECONDS, Labels, Numbers, Totals
 MOST_POINTS = 240  # in one series: as many as a chart is wide
 Point = Mapping[str, Any]
 FIRST_LEVEL = "memory"  # of the cache
+OF_ANSWERS = frozenset({FIRST_LEVEL, "redis"})  # what is found in another level is a worker's work
 
 # What a point holds of the totals: name, family, and the label whose values are kept apart (None: the sum).
 COUNTS = (
@@ -73,10 +74,11 @@ def _by_host(children: Mapping[Labels, Numbers]) -> dict[str, dict[str, float]]:
 
 
 def _cache(totals: Totals) -> dict[str, float]:
-    """Return how many values were looked for, and how many each level had; the level in memory is asked first."""
+    """Return how many answers were looked for, and how many each level had; the level in memory is asked first."""
     counts = {"lookups": 0.0}
     for (_, level), (hits,) in totals.get("videochat_cache_hits", {}).items():
-        counts[level] = counts.get(level, 0.0) + hits
+        if level in OF_ANSWERS:
+            counts[level] = counts.get(level, 0.0) + hits
     missed = totals.get("videochat_cache_misses", {}).items()
     counts["lookups"] = counts.get(FIRST_LEVEL, 0.0) + sum(n for (_, level), (n,) in missed if level == FIRST_LEVEL)
     return counts

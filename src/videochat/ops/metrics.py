@@ -152,6 +152,10 @@ class Metrics:
         )
         self.cache_away = self._gauge("cache_away", "Processes that do without this level.", "level")
 
+    def looked_up(self, cache: str, level: str, *, found: bool) -> None:
+        """Count that a level was asked for a value of this cache."""
+        (self.cache_hits if found else self.cache_misses).labels(cache, level).inc()
+
     def totals(self) -> Totals:
         """Return everything as it is now."""
         return {family.name: _children(family, self.registry) for family in self.families.values()}

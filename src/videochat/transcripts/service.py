@@ -23,7 +23,7 @@ from videochat.transcripts.segment import NumberedSegment, Segment, Transcript
 from videochat.transcripts.transcriber import Options
 
 PAGE = 1000
-ARTEFACT = "window-transcript"
+ARTEFACT: artefacts.Kind = "window-transcript"
 OUTAGE_SECONDS = 1.0
 
 

@@ -74,6 +74,17 @@ def test_the_cache_is_told_by_level_and_as_a_share() -> None:
     assert (second["cache_lookups"], second["cache_hit_rate"]) == (0, None)
 
 
+def test_work_that_was_done_before_is_no_answer_from_the_cache() -> None:
+    """However many windows workers find transcribed, the share is that of answers that were found ready."""
+    metrics = Metrics()
+    points = []
+    for _ in range(2):
+        metrics.looked_up("window-transcript", "artefacts", found=True)
+        points.append(looked(metrics, memory=1, redis=0, nowhere=3))
+    (moment,) = series([(1000, points[0]), (1015, points[1])])
+    assert (moment["cache_hits"], moment["cache_hit_rate"]) == ({"memory": 1, "redis": 0}, 0.25)
+
+
 def test_a_point_of_the_version_before_knows_no_cache() -> None:
     """After an update the first moment says nothing of it, instead of everything since the start."""
     old = {name: value for name, value in point(1).items() if not name.startswith("cache")}

@@ -78,7 +78,7 @@ class Cache:
         """Return the value of this name, made if need be."""
         self._keep_sweeping()
         entry = self._memory.look(name.key)
-        self._count(name, self._memory, hit=entry is not None)
+        self._metrics.looked_up(cache_of(name.key), self._memory.name, found=entry is not None)
         if entry is None:
             return await asyncio.shield(self._once(name, partial(self._find_or_make, name, make)))
         if entry.seconds_left < EARLY * self._ttl:
@@ -121,7 +121,7 @@ class Cache:
     async def _find_or_make(self, name: Name, make: Make) -> bytes:
         if self._shared is not None:
             entry = await self._shared.get(name.key)
-            self._count(name, self._shared, hit=entry is not None)
+            self._metrics.looked_up(cache_of(name.key), self._shared.name, found=entry is not None)
             if entry is not None:
                 await self._memory.put(name.key, entry)
                 return entry.value
@@ -166,10 +166,6 @@ class Cache:
                 await self.sweep()
             except VideoChatError as error:  # of a database that is away; requests say so too
                 log.debug("cache.unswept", code=error.reason)
-
-    def _count(self, name: Name, level: Level, *, hit: bool) -> None:
-        counter = self._metrics.cache_hits if hit else self._metrics.cache_misses
-        counter.labels(cache_of(name.key), level.name).inc()
 
 
 async def _run(work: Make) -> bytes:
