@@ -287,6 +287,20 @@ async def test_what_was_changed_by_others_is_forgotten_without_being_asked_for(
     await cache.close()
 
 
+async def test_what_is_over_is_forgotten_without_being_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value whose time is over leaves memory by itself, and counts as expired."""
+    monkeypatch.setattr(caches, "SWEEP_SECONDS", 0.05)
+    cache, metrics = cache_on(database, ttl=0.5)
+    await cache.get(await named(cache), Counted())
+    assert counts(metrics, "entries") == 1
+    await until(lambda: counts(metrics, "entries") == 0)
+    assert metrics.totals()["videochat_cache_evictions"] == {("test", "memory", "expired"): (1.0,)}
+    assert counts(metrics, "bytes") == 0
+    await cache.close()
+
+
 async def test_old_events_may_be_pruned(cache: Cache, database: Database) -> None:
     """Names hold while the events that gave them are removed, and change with the next one."""
     await tell(database, "media:med_1", "media")

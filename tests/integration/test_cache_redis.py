@@ -93,6 +93,21 @@ async def test_processes_share_what_one_has_made(database: Database, redis_serve
         await process.cache.close()
 
 
+async def test_looks_count_by_level(database: Database, redis_server: RedisServer) -> None:
+    """What was never made misses in memory and in the Redis, what only the Redis has misses in memory and hits there."""
+
+    def looks(level: str) -> tuple[float, float]:
+        return process.count("hits", "test", level), process.count("misses", "test", level)
+
+    process = Process(database, redis_server.url)
+    await process.read()
+    assert (looks("memory"), looks("redis")) == ((0, 1), (0, 1))
+    await until(lambda: len(redis_server.keys()) == 2)
+    await process.read()
+    assert (looks("memory"), looks("redis")) == ((0, 2), (1, 1))
+    await process.cache.close()
+
+
 async def test_a_redis_that_is_not_there_costs_nothing_but_its_help(database: Database, tmp_path: Path) -> None:
     """Everything is computed, the log says it once, and nobody waits a second time before it is tried again."""
     process = Process(database, RedisServer(tmp_path).url)

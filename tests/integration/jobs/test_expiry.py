@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from integration.jobs.test_chores import age
 from integration.jobs.test_recordings import (
     OTHER,
     Missing,
@@ -27,6 +28,7 @@ from videochat.jobs.parameters import freeze
 from videochat.media.media import Media
 from videochat.ops.actor import LOCAL
 from videochat.transcripts.choose import EngineChooser
+from waiting import until
 
 
 @pytest.fixture
@@ -86,6 +88,24 @@ async def test_what_no_transcript_needs_goes_and_the_rest_stays(app: App, media:
         again = await ended(app, await submit(app, theirs, OTHER))
     assert heard(app) == listened
     assert await words(app, again) == await words(app, job) != []
+
+
+async def test_a_worker_removes_it_by_itself(app: App, media: Media) -> None:
+    """Nobody has to ask: a month after the last job, what its transcript does not need leaves the table of artefacts."""
+    async with workers(app):
+        await ended(app, await submit_other(app, media))
+        old = await artefacts(app)
+        await ended(app, await submit(app, media))
+        new = await artefacts(app) - old
+
+    async def is_removed() -> bool:
+        return await artefacts(app) == new
+
+    await age(app.database, "chores", "due_at", 2)
+    await age(app.database, "jobs", "changed_at", app.settings.retention.derived_days + 1)
+    assert await artefacts(app) == old | new
+    async with workers(app):
+        await until(is_removed)
 
 
 async def test_nothing_goes_while_a_job_may_need_it(app: App, media: Media) -> None:
