@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import skip_unless_ci
 from e2e.conftest import Service, free_port, start_service
@@ -21,6 +22,7 @@ from offenders import assert_none
 from recordings import lecture_wav
 from stub_embedder import stub_meaning
 from stub_provider import Reply, stub_model
+from videochat.sections import StorageSettings
 
 DASHBOARD = json.loads(
     (Path(__file__).parents[2] / "deploy" / "grafana" / "dashboard.json").read_text(encoding="utf-8")
@@ -28,6 +30,28 @@ DASHBOARD = json.loads(
 CHARTS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 # Of what has not happened here there is nothing to draw: nobody to be told, no Redis.
 MAY_BE_EMPTY = {"Notifications", "Processes that do without a level", "Levels that failed"}
+# What is more than nothing in each service that runs and has been used; of the processes that is said of each role.
+ALWAYS = [
+    "videochat_workers",
+    "videochat_database_connections_limit",
+    "videochat_disk_free_bytes",
+    *(f'videochat_machine{{resource="{resource}"}}' for resource in ("cpu", "memory", "disk")),
+    *(
+        f'videochat_process_{what}{{process="{role}"}}'
+        for what in ("memory_bytes", "cpu_used_seconds_total", "handles", "tasks")
+        for role in ("web", "worker")
+    ),
+    'videochat_windows_total{engine="pocketsphinx"}',
+    'videochat_audio_seconds_total{engine="pocketsphinx"}',
+    'videochat_http_requests_total{method="GET",route="/api/media",status="200"}',
+    'videochat_cache_hits_total{cache="media",level="memory"}',
+    'videochat_cache_misses_total{cache="media",level="memory"}',
+    'videochat_cache_evictions_total{cache="media",level="memory",reason="changed"}',
+    'videochat_cache_bytes{cache="media",level="memory"}',
+    'videochat_cache_entries{cache="media",level="memory"}',
+    'videochat_cache_misses_total{cache="audio",level="artefacts"}',
+    'videochat_cache_misses_total{cache="window-transcript",level="artefacts"}',
+]
 RULES = '[[rule]]\nname = "Alive"\nexpression = "last(workers) > 0"\nseverity = "info"\nmessage = "A worker lives."\n'
 CONFIG = """
 global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
@@ -120,6 +144,43 @@ def _ready(client: httpx.Client) -> bool:
         return client.get("/-/ready").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def said(service: Service) -> dict[str, float]:
+    """Return what `/metrics` says now, by name and labels; of a process only its role counts, and no machine's name."""
+    answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": "Bearer scrape-t0ken"})
+    numbers: dict[str, float] = {}
+    for family in text_string_to_metric_families(answer.raise_for_status().text):
+        for one in family.samples:
+            labels = {name: value.partition("@")[0] for name, value in one.labels.items() if name != "host"}
+            inside = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+            numbers[f"{one.name}{{{inside}}}" if inside else one.name] = one.value
+    return numbers
+
+
+@pytest.mark.parametrize("name", ALWAYS)
+def test_what_runs_is_more_than_nothing(service: Service, name: str) -> None:
+    """Of each process, its machine and what was done there are numbers above nought."""
+    wait(lambda: said(service).get(name, 0) > 0, 30)
+
+
+def test_shares_are_between_none_and_all(service: Service) -> None:
+    """No resource of the machine is used more than it is there."""
+    shares = {name: value for name, value in said(service).items() if name.startswith("videochat_machine")}
+    assert len(shares) >= 3
+    assert all(0 <= value <= 1 for value in shares.values()), shares
+
+
+def test_the_numbers_are_those_of_what_happened(service: Service) -> None:
+    """One worker, one upload of so many bytes, its seconds, its job; and the disk has what the system says, less the reserve."""
+    recording = service.data.parent / "talk.wav"
+    wait(lambda: said(service).get('videochat_jobs_ended_total{status="completed"}') == 1)
+    numbers = said(service)
+    assert numbers["videochat_workers"] == 1
+    assert numbers["videochat_upload_bytes_total"] == recording.stat().st_size
+    assert numbers['videochat_audio_seconds_total{engine="pocketsphinx"}'] == pytest.approx(8, abs=0.5)
+    free = shutil.disk_usage(service.data).free - StorageSettings().reserve_bytes
+    assert numbers["videochat_disk_free_bytes"] == pytest.approx(free, rel=0.05)  # others write to the same disk
 
 
 def test_the_service_is_scraped(prometheus: Prometheus) -> None:
