@@ -44,39 +44,27 @@ class JobService:
         self._metrics = metrics
 
     async def submit(
-        self,
-        actor: Actor,
-        media: Media,
-        parameters: dict[str, Any],
-        *,
-        priority: Priority = "normal",
-        kind: str = TRANSCRIPTION,
+        self, actor: Actor, media: Media, parameters: dict[str, Any], *, priority: Priority = "normal"
     ) -> Job:
         """Queue work on a medium of the actor.
 
         The same work, while it is live or when it was the last that was done, is returned as it is. Raises QuotaError.
         """
-        job, _ = await self.begin(actor, media, parameters, priority=priority, kind=kind)
+        job, _ = await self.begin(actor, media, parameters, priority=priority)
         return job
 
     async def begin(
-        self,
-        actor: Actor,
-        media: Media,
-        parameters: dict[str, Any],
-        *,
-        priority: Priority = "normal",
-        kind: str = TRANSCRIPTION,
+        self, actor: Actor, media: Media, parameters: dict[str, Any], *, priority: Priority = "normal"
     ) -> tuple[Job, bool]:
         """Queue work as `submit` does, and say whether it is new."""
         async with self._database.write() as session:
             for job in await repository.page(session, actor.id, media_id=media.id, statuses=(), before=None, limit=1):
-                same = job.kind == kind and of_speech(job.parameters) == parameters
+                same = job.kind == TRANSCRIPTION and of_speech(job.parameters) == parameters
                 if same and job.status in {*LIVE, "completed"}:
                     return job, False
             _require_content(media)
             await self._quotas.require(session, actor, "audio_minutes", (media.duration or 0) / 60)
-            job = _new(actor, media, parameters, priority, kind)
+            job = _new(actor, media, parameters, priority)
             await control.create(session, job)
             await quotas.count(session, actor.id, audio_seconds=media.duration or 0)
         self._told("job.queued", job)
@@ -116,7 +104,7 @@ class JobService:
             await self._quotas.require(session, actor, "audio_minutes", 0)
             if before is None:
                 media = await expect(session, actor, name_of(url))
-                job = replace(_new(actor, media, parameters, priority, TRANSCRIPTION), work=work)
+                job = replace(_new(actor, media, parameters, priority), work=work)
                 await control.create(session, job)
             else:
                 job = await control.restart(session, before)
@@ -246,11 +234,11 @@ def _require_content(media: Media) -> None:
         raise ConflictError("The recording has not been fetched: retry the job that fetches it.", code="not_fetched")
 
 
-def _new(actor: Actor, media: Media, parameters: dict[str, Any], priority: Priority, kind: str) -> Job:
+def _new(actor: Actor, media: Media, parameters: dict[str, Any], priority: Priority) -> Job:
     context = structlog.contextvars.get_contextvars()
     return Job(
-        id=new_id("job"), owner=actor.id, kind=kind, media_id=media.id, parameters=parameters,
+        id=new_id("job"), owner=actor.id, kind=TRANSCRIPTION, media_id=media.id, parameters=parameters,
         status="queued", progress=0.0, step="queued", priority=priority, attempts=1, error=None,
-        request_id=context.get("request_id"), work=work_of(media, kind, parameters), windows=None,
+        request_id=context.get("request_id"), work=work_of(media, TRANSCRIPTION, parameters), windows=None,
         audio_seconds=media.duration, rate=None, rated_at=None, created_at=datetime.now(UTC), started_at=None, finished_at=None,
     )  # fmt: skip
